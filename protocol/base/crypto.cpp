@@ -1,0 +1,58 @@
+#include "protocol/base/crypto.h"
+
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+#include <openssl/sha.h>
+#include <zlib.h>
+
+#include "protocol/base/assert.h"
+
+namespace obcanal {
+namespace {
+
+unsigned char* raw(std::byte* bytes) { return reinterpret_cast<unsigned char*>(bytes); }
+
+const unsigned char* raw(const std::byte* bytes) { return reinterpret_cast<const unsigned char*>(bytes); }
+
+// SHA1(seed + stage2), the mask that hides the password's first stage.
+Sha1 mask(Bytes seed, Bytes stage2) {
+    std::string joined(as_text(seed));
+    joined += as_text(stage2);
+    return sha1(as_bytes(joined));
+}
+
+}  // namespace
+
+Sha1 sha1(Bytes bytes) {
+    Sha1 digest;
+    SHA1(raw(bytes.data()), bytes.size(), raw(digest.data()));
+    return digest;
+}
+
+uint32_t crc32(Bytes bytes) {
+    return static_cast<uint32_t>(::crc32_z(0, raw(bytes.data()), bytes.size()));
+}
+
+void random_bytes(std::byte* to, size_t count) {
+    OBC_ASSERT(RAND_bytes(raw(to), static_cast<int>(count)) == 1);
+}
+
+bool equal_secret(Bytes a, Bytes b) {
+    return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+Sha1 scramble411(std::string_view password, Bytes seed) {
+    Sha1 token = sha1(as_bytes(password));
+    const Sha1 hidden = mask(seed, sha1(token));
+    for (size_t i = 0; i < token.size(); ++i) token[i] ^= hidden[i];
+    return token;
+}
+
+bool scramble411_matches(Bytes token, Bytes seed, Bytes stage2) {
+    Sha1 stage1 = mask(seed, stage2);
+    if (token.size() != stage1.size()) return false;
+    for (size_t i = 0; i < stage1.size(); ++i) stage1[i] ^= token[i];
+    return equal_secret(sha1(stage1), stage2);
+}
+
+}  // namespace obcanal

@@ -1,0 +1,28 @@
+// Digests of the two login schemes and of the record check. OpenSSL and zlib behind one header.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "protocol/base/bytes.h"
+
+namespace obcanal {
+
+using Sha1 = std::array<std::byte, 20>;
+
+Sha1 sha1(Bytes bytes);
+uint32_t crc32(Bytes bytes);  // zlib's polynomial
+void random_bytes(std::byte* to, size_t count);
+
+// Takes the same time whatever the first difference.
+bool equal_secret(Bytes a, Bytes b);
+
+// "scramble411", the login of Canal's port (and of MySQL's native password).
+// stage2 = SHA1(SHA1(password)); token = SHA1(seed + stage2) XOR SHA1(password).
+Sha1 scramble411(std::string_view password, Bytes seed);
+bool scramble411_matches(Bytes token, Bytes seed, Bytes stage2);
+
+}  // namespace obcanal

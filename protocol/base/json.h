@@ -1,0 +1,17 @@
+// Boost.JSON for files and figures: cold paths only. Text from outside is bounded in depth.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
+
+#include <string>
+#include <string_view>
+
+#include "protocol/base/result.h"
+
+namespace obcanal {
+
+Result<boost::json::value> parse_json(std::string_view text);
+std::string to_json_text(const boost::json::value& value);
+
+}  // namespace obcanal
