@@ -1,0 +1,16 @@
+// The coroutine type of every interface that waits. Headers include this, never <boost/asio.hpp>.
+#pragma once
+
+#include <utility>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+namespace obcanal {
+
+template <class T>
+using Awaitable = boost::asio::awaitable<T>;
+
+using Executor = boost::asio::any_io_executor;
+
+}  // namespace obcanal

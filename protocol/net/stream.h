@@ -1,0 +1,107 @@
+// One TCP connection, plain or TLS, and the listener that accepts them. A stream belongs to the strand it was made on;
+// close() makes everything that is awaited on it return an error, which is how all waiting is ended.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "protocol/base/bytes.h"
+#include "protocol/base/result.h"
+#include "protocol/base/text.h"
+#include "protocol/net/awaitable.h"
+
+namespace obcanal {
+
+// Files in PEM. Peer verification is never optional: without `ca_file` the system's store is used.
+struct TlsClientOptions {
+    std::string ca_file;
+    std::string cert_file;  // with key_file: a client certificate
+    std::string key_file;
+    bool verify_host = false;  // oblogproxy certificates rarely carry host names
+};
+
+struct ConnectOptions {
+    std::chrono::milliseconds timeout{10'000};
+    std::optional<TlsClientOptions> tls;
+};
+
+struct ConnectionState;
+
+class Stream {
+ public:
+    explicit Stream(std::shared_ptr<ConnectionState> state) : state_(std::move(state)) {}
+
+    // At least one byte, or an error; the end of the stream is Errc::Closed.
+    Awaitable<Result<size_t>> read_some(std::span<std::byte> into);
+    // All pieces, in one system call where the kernel takes them. They must stay alive until this returns.
+    Awaitable<Result<void>> write(std::span<const Bytes> pieces);
+    Awaitable<Result<void>> write(Bytes piece);
+    // Returns when there is something to read, or the peer is gone, or close() was called. Plain TCP only.
+    Awaitable<void> wait_readable();
+    // Whether the peer has closed its side and nothing is left to read. Never waits; plain TCP only.
+    bool at_end() const;
+
+    // Strand of the stream only.
+    void close();
+    bool is_open() const;
+
+    // Asks the kernel to acknowledge what was received at once instead of up to 40 ms later: clients that write a
+    // length and a body separately with Nagle's algorithm on wait for it. Linux forgets it; re-arm after each read.
+    void quick_ack();
+    // Size of the kernel's receive buffer (SO_RCVBUF).
+    void set_receive_buffer(int bytes);
+
+    // The strand, for coroutines that serve this stream.
+    Executor executor() const;
+    const std::string& peer() const;   // "address:port"
+    const std::string& local() const;  // "address:port"
+
+ private:
+    std::shared_ptr<ConnectionState> state_;
+    friend class Deadline;
+};
+
+// Connects on the executor of the calling coroutine; tries every address of the name within the timeout.
+Awaitable<Result<Stream>> connect(Endpoint to, ConnectOptions options);
+
+class Listener {
+ public:
+    // Empty host: all interfaces. Port 0: the kernel chooses, see port().
+    static Result<Listener> bind(Executor executor, const std::string& host, uint16_t port);
+
+    Listener(Listener&&) noexcept;
+    Listener& operator=(Listener&&) noexcept;
+    ~Listener();
+
+    // The connection lives on a strand of its own. Out of descriptors is an Error with Retry::Backoff.
+    Awaitable<Result<Stream>> accept();
+    void close();
+    uint16_t port() const;
+
+ private:
+    struct State;
+    explicit Listener(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+// A timer that closes a stream. Strand of the stream.
+class Deadline {
+ public:
+    explicit Deadline(const Stream& stream);
+    ~Deadline();
+
+    // Replaces an earlier deadline.
+    void arm(std::chrono::milliseconds after);
+    void disarm();
+    bool expired() const;
+
+ private:
+    struct State;
+    std::shared_ptr<State> state_;
+};
+
+}  // namespace obcanal
