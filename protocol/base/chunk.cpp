@@ -13,21 +13,18 @@ void ChunkRef::release() {
 
 ChunkRef ChunkPool::take(size_t bytes) {
     const size_t capacity = std::max(bytes, kChunkBytes);
-    auto chunk = std::unique_ptr<Chunk>(new Chunk(shared_from_this(), 0));
+    std::unique_ptr<std::byte[]> memory;
     if (capacity == kChunkBytes) {
         const std::lock_guard lock(mutex_);
         if (!spare_.empty()) {
-            chunk->memory_ = std::move(spare_.back());
+            memory = std::move(spare_.back());
             spare_.pop_back();
-            chunk->capacity_ = capacity;
         }
     }
-    if (chunk->capacity_ == 0) {
-        chunk->memory_.reset(new std::byte[capacity]);
-        chunk->capacity_ = capacity;
-    }
+    if (!memory) memory.reset(new std::byte[capacity]);
+    const ChunkRef chunk(new Chunk(shared_from_this(), std::move(memory), capacity));
     in_use_.fetch_add(capacity, std::memory_order_relaxed);
-    return ChunkRef(chunk.release());
+    return chunk;
 }
 
 void ChunkPool::give_back(Chunk* chunk) {

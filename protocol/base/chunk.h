@@ -1,5 +1,5 @@
-// Slabs that finished entries live in. A chunk is append-only: bytes that were published to another thread never
-// change again. Whoever still needs bytes of a chunk (ring slots, a batch being written to a socket) holds a
+// Slabs that finished entries live in: entries from the front, what describes them from the back. A chunk is
+// append-only: bytes that were published to another thread never change again. Whoever still needs bytes of a chunk (ring slots, a batch being written to a socket) holds a
 // reference; the last one to go gives the memory back to the pool, on any thread.
 #pragma once
 
@@ -21,7 +21,7 @@ class Chunk {
     const std::byte* data() const { return memory_.get(); }
     size_t capacity() const { return capacity_; }
     size_t used() const { return used_; }
-    size_t room() const { return capacity_ - used_; }
+    size_t room() const { return back_ - used_; }
 
     // REQUIRES: count <= room(). Feed strand only.
     std::byte* append(size_t count) {
@@ -30,25 +30,26 @@ class Chunk {
         return at;
     }
 
-    // Rounds the fill up, so that the next append() is aligned. Feed strand only.
-    void align(size_t alignment) {
-        const size_t rounded = (used_ + alignment - 1) / alignment * alignment;
-        used_ = rounded < capacity_ ? rounded : capacity_;
+    // REQUIRES: count + alignment <= room(). Feed strand only.
+    std::byte* append_back(size_t count, size_t alignment) {
+        back_ = (back_ - count) / alignment * alignment;
+        return memory_.get() + back_;
     }
 
-    // Forgets bytes that were never published. Feed strand only.
+    // Forgets entries that were never published. Feed strand only.
     void rewind(size_t used) { used_ = used; }
 
  private:
     friend class ChunkRef;
     friend class ChunkPool;
 
-    Chunk(std::shared_ptr<ChunkPool> pool, size_t capacity)
-        : memory_(new std::byte[capacity]), capacity_(capacity), pool_(std::move(pool)) {}
+    Chunk(std::shared_ptr<ChunkPool> pool, std::unique_ptr<std::byte[]> memory, size_t capacity)
+        : memory_(std::move(memory)), capacity_(capacity), back_(capacity), pool_(std::move(pool)) {}
 
     std::unique_ptr<std::byte[]> memory_;
     size_t capacity_;
     size_t used_ = 0;
+    size_t back_;
     std::shared_ptr<ChunkPool> pool_;
     std::atomic<uint32_t> references_{0};
 };
@@ -67,6 +68,15 @@ class ChunkRef {
     }
 
     ~ChunkRef() { release(); }
+
+    // Hands the reference over as a plain pointer, and takes it back: for slots that must stay trivial.
+    Chunk* detach() { return std::exchange(chunk_, nullptr); }
+
+    static ChunkRef adopt(Chunk* chunk) {
+        ChunkRef ref;
+        ref.chunk_ = chunk;
+        return ref;
+    }
 
     Chunk* get() const { return chunk_; }
     Chunk* operator->() const { return chunk_; }

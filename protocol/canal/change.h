@@ -1,0 +1,107 @@
+// What a source hands to the encoder: views into its packet buffer, valid until emit() completes. Nothing is converted
+// yet; a TablePlan says how. Sans-I/O.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <variant>
+
+namespace obcanal::canal {
+
+class TablePlan;
+
+// Numbers of Canal's EventType.
+enum class EventType : uint8_t {
+    Insert = 1,
+    Update = 2,
+    Delete = 3,
+    Create = 4,
+    Alter = 5,
+    Erase = 6,
+    Query = 7,
+    Truncate = 8,
+    Rename = 9,
+    CIndex = 10,
+    DIndex = 11,
+};
+
+enum class RowKind : uint8_t {
+    Insert = static_cast<uint8_t>(EventType::Insert),
+    Update = static_cast<uint8_t>(EventType::Update),
+    Delete = static_cast<uint8_t>(EventType::Delete),
+};
+
+// Unknown: upstream did not log the value (an unchanged large object), which is not SQL's NULL.
+enum class CellState : uint8_t { Value, Null, Unknown };
+
+// A column's bytes as upstream sent them. The kCellPadding bytes in front of `data` must be readable, whatever they
+// hold: short values are moved by fixed-size copies.
+inline constexpr size_t kCellPadding = 16;
+
+struct Cell {
+    const std::byte* data = nullptr;
+    uint32_t size = 0;
+    CellState state = CellState::Null;
+};
+
+// Where in the log a transaction stands; kept with its entries until they are acknowledged.
+struct TxnMark {
+    std::string_view id;        // unique id of the transaction or DDL
+    int64_t commit_us = 0;      // commit time, microseconds since the epoch
+    int64_t checkpoint_us = 0;  // everything committed up to here was delivered before; microseconds since the epoch
+    bool ordered = false;       // the source sends in commit order, see OblogResume
+};
+
+// Header fields that differ from entry to entry.
+struct EventMark {
+    int64_t offset = 0;        // logfileOffset
+    int64_t execute_ms = 0;    // executeTime
+    int64_t event_length = 0;  // bytes of the upstream event
+};
+
+struct TxnBegin {
+    EventMark mark;
+    TxnMark txn;
+    int64_t thread_id = 0;
+};
+
+// Columns in the order of the plan. Insert: no before; Delete: no after.
+struct RowImages {
+    std::span<const Cell> before;
+    std::span<const Cell> after;
+};
+
+struct RowsChange {
+    const TablePlan* plan = nullptr;
+    RowKind kind = RowKind::Insert;
+    std::span<const RowImages> rows;
+    EventMark mark;
+    std::string_view row_id;  // upstream's own id of the row; empty: none
+    // Rows of the transaction up to and with these, filtered ones included: what resuming inside it counts.
+    uint64_t rows_done = 0;
+};
+
+struct DdlChange {
+    EventMark mark;
+    TxnMark txn;
+    EventType type = EventType::Query;
+    std::string_view schema;
+    std::string_view table;
+    std::string_view sql;
+    std::string_view default_schema;  // ddlSchemaName
+};
+
+struct TxnEnd {
+    EventMark mark;
+};
+
+// Upstream lives, and everything committed up to checkpoint_us was delivered.
+struct Heartbeat {
+    int64_t checkpoint_us = 0;
+};
+
+using Change = std::variant<TxnBegin, RowsChange, DdlChange, TxnEnd, Heartbeat>;
+
+}  // namespace obcanal::canal

@@ -1,0 +1,67 @@
+// Writes a change as `record := 0x12 varint(len) Entry`, one `messages` field of Canal's Messages packet, in one pass from
+// the last byte to the first. The protobuf library is its oracle in tests: what is written parses and re-serialises to
+// the same bytes. Owned by a feed, one strand.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "protocol/base/bytes.h"
+#include "protocol/base/text.h"
+#include "protocol/canal/change.h"
+#include "protocol/canal/table_plan.h"
+#include "protocol/canal/wire_fields.h"
+
+namespace obcanal::canal {
+
+class EntryEncoder {
+ public:
+    // `logfile_name`: Header.logfileName of every entry.
+    explicit EntryEncoder(std::string_view logfile_name);
+
+    // The bytes are valid until the next call. Begin and Ddl start a transaction whose id becomes Header.gtid of
+    // all entries up to its end.
+    Bytes encode(const TxnBegin& change);
+    Bytes encode(const RowsChange& change);
+    Bytes encode(const DdlChange& change);
+    Bytes encode(const TxnEnd& change);
+
+ private:
+    struct Extent {
+        size_t begin;
+        size_t end;
+    };
+
+    void start();
+    void put(const PaddedBytes& bytes);
+    void put_varint_field(uint32_t field, uint64_t value);
+    void put_bytes_field(uint32_t field, std::string_view value);
+    void put_column(const ColumnPlan& column, const Cell& cell, bool updated);
+    // The value's text and which head goes with it.
+    ColumnPlan::Head put_value(const ColumnPlan& column, const Cell& cell);
+    void put_converted(const ColumnPlan& column, const Cell& cell);
+    void put_row(const TablePlan& plan, const RowImages& row, RowKind kind);
+    void put_column_list(const TablePlan& plan, std::span<const Cell> cells, uint32_t field, bool updated);
+    void put_update(const TablePlan& plan, const RowImages& row);
+    // Writes length and tag of the message that started when size() was `begin`.
+    void close_message(uint32_t field, size_t begin);
+    // Everything around a TransactionBegin or TransactionEnd.
+    Bytes close_boundary(EntryType type, const EventMark& mark);
+    // Header fields from executeTime to the first one.
+    void put_header_front(const EventMark& mark);
+    CharsetDecoder* decoder(const std::string& charset);
+
+    ReverseWriter out_;
+    std::string header_start_;     // version, logfileName
+    std::string header_encoding_;  // serverenCode
+    std::string gtid_;
+    std::string text_;  // scratch of converted values
+    std::vector<Extent> after_;
+    std::vector<std::pair<std::string, std::optional<CharsetDecoder>>> charsets_;
+};
+
+}  // namespace obcanal::canal
