@@ -1,0 +1,40 @@
+// Canal's memory-instance.xml: nothing outlives the process. Instance strand only.
+#pragma once
+
+#include "server/meta/client_records.h"
+#include "server/meta/meta_store.h"
+
+namespace obcanal::meta {
+
+class MemoryMetaStore final : public MetaStore {
+ public:
+    Result<ClientTable> load() override { return records_.subscribed_clients(); }
+
+    Result<void> subscribe(canal::ClientId client, const std::optional<std::string>& filter) override {
+        records_.subscribe(client, filter);
+        return {};
+    }
+
+    Result<void> unsubscribe(canal::ClientId client) override {
+        records_.unsubscribe(client);
+        return {};
+    }
+
+    Result<void> save_cursor(canal::ClientId client, const canal::LogPosition& at) override {
+        records_.save_cursor(client, at);
+        return {};
+    }
+
+    std::optional<canal::LogPosition> cursor(canal::ClientId client) const override {
+        const canal::LogPosition* found = records_.cursor(client);
+        return found == nullptr ? std::nullopt : std::optional(*found);
+    }
+
+    Result<void> flush() override { return {}; }
+    Result<void> close() override { return {}; }
+
+ private:
+    ClientRecords records_;
+};
+
+}  // namespace obcanal::meta
