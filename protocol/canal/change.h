@@ -65,6 +65,7 @@ struct TxnBegin {
     EventMark mark;
     TxnMark txn;
     int64_t thread_id = 0;
+    bool resumed = false;  // clients have its begin already: only the rest of the transaction follows
 };
 
 // Columns in the order of the plan. Insert: no before; Delete: no after.

@@ -1,0 +1,299 @@
+#include "server/instance/instance.h"
+
+#include <algorithm>
+#include <random>
+#include <utility>
+
+#include "protocol/base/clock.h"
+#include "protocol/net/asio.h"
+#include "server/filter/table_filter.h"
+#include "server/source/registry.h"
+
+namespace obcanal::instance {
+
+using canal::BatchId;
+using canal::ClientId;
+using canal::LogPosition;
+
+namespace {
+
+store::RingLimits ring_limits(const config::InstanceConfig& config) {
+    return {config.memory_buffer_size, config.memory_buffer_size * config.memory_buffer_memunit,
+            config.ddl_isolation};
+}
+
+store::TxnBufferOptions buffer_options(const config::InstanceConfig& config) {
+    return {config.transaction_size, config.filter_transaction_entry};
+}
+
+std::chrono::milliseconds with_jitter(std::chrono::milliseconds delay) {
+    thread_local std::minstd_rand random{std::random_device{}()};
+    std::uniform_int_distribution<int64_t> extra(0, delay.count() / 4);
+    return delay + std::chrono::milliseconds(extra(random));
+}
+
+}  // namespace
+
+Instance::Instance(Parts parts)
+    : config_(std::move(parts.config)),
+      log_(config_.destination),
+      strand_(std::move(parts.instance_strand)),
+      feed_strand_(std::move(parts.feed_strand)),
+      lane_(*parts.lane),
+      flush_period_(parts.flush_period),
+      meta_(std::move(parts.meta)),
+      ledger_(config_.destination),
+      pool_(ChunkPool::make()),
+      ring_(ring_limits(config_), feed_strand_, strand_),
+      feed_(ring_, pool_, buffer_options(config_), source::logfile_name(config_)),
+      tasks_(strand_),
+      stopping_(strand_),
+      feed_stopping_(feed_strand_) {}
+
+Instance::~Instance() = default;
+
+Result<void> Instance::check_running() const {
+    if (phase_.load() == Phase::Running) return {};
+    return Error{Errc::NotFound, Retry::Backoff, "destination:" + config_.destination + " should start first"};
+}
+
+Result<void> Instance::use_filter(const std::string& expression) {
+    auto compiled = filter::TableFilter::compile(expression, config_.filter_black_regex);
+    if (!compiled) return std::move(compiled).error();
+    auto shared = std::make_shared<const filter::TableFilter>(std::move(compiled).value());
+    if (filter_) {
+        filter_->replace(std::move(shared));
+    } else {
+        filter_ = std::make_shared<source::LiveFilter>(std::move(shared));
+    }
+    return {};
+}
+
+Awaitable<Result<void>> Instance::start() {
+    const std::shared_ptr<Instance> self = shared_from_this();
+    phase_.store(Phase::Failed);
+    Result<void> filtered = use_filter(config_.filter_regex);
+    if (!filtered) co_return std::move(filtered).error().in("canal.instance.filter.regex");
+    Result<meta::ClientTable> table = meta_->load();
+    if (!table) co_return std::move(table).error();
+    for (const meta::ClientRecord& client : table->clients) {
+        ledger_.subscribe(client.id, client.filter);
+        if (!client.filter || client.filter->empty()) continue;
+        Result<void> own = use_filter(*client.filter);
+        if (!own) co_return std::move(own).error().in("filter of client " + std::to_string(client.id.value));
+        log_.info("a subscribed client's filter replaces the configured one", {{"client", client.id.value}, {"filter", *client.filter}});
+    }
+    Result<std::unique_ptr<source::Source>> made = source::make_source(config_, filter_);
+    if (!made) co_return std::move(made).error();
+    source_ = std::move(made).value();
+
+    std::optional<LogPosition> from;
+    if (const LogPosition* cursor = meta::earliest_cursor(*table)) from = *cursor;
+    tracker_ = source_->tracker(from);
+    if (from) {
+        log_.info("start behind the first cursor", {{"journal", from->journal_name}, {"position", from->position}, {"timestamp", from->timestamp_ms}, {"gtid", from->gtid}});
+    } else {
+        log_.info("no cursor, start as configured");
+    }
+    phase_.store(Phase::Running);
+    tasks_.spawn(feed_strand_, feed_loop(std::move(from)));
+    tasks_.spawn(strand_, flush_loop());
+    co_return Result<void>{};
+}
+
+Awaitable<void> Instance::feed_loop(std::optional<LogPosition> from) {
+    const std::shared_ptr<Instance> self = shared_from_this();
+    const std::chrono::milliseconds least(config_.retry_min_ms);
+    const std::chrono::milliseconds most(config_.retry_max_ms);
+    std::chrono::milliseconds delay = least;
+    while (!stop_requested_.load()) {
+        const uint64_t records_before = source_->state().records.load();
+        const Error error = co_await source_->run(from, feed_);
+        feed_.drop_open();
+        if (stop_requested_.load()) break;
+        if (error.retry == Retry::Never) {
+            log_.error("the source stopped for good", {{"cause", error.detail}, {"kind", errc_name(error.code)}});
+            source_failed_.store(true);  // what is in the ring is served on
+            break;
+        }
+        if (source_->state().records.load() != records_before) delay = least;
+        const std::chrono::milliseconds pause = with_jitter(delay);
+        log_.warn("source lost, trying again", {{"cause", error.detail}, {"in_ms", pause.count()}});
+        delay = std::min(delay * 2, most);
+        feed_stopping_.arm();
+        if (stop_requested_.load()) break;
+        co_await feed_stopping_.wait(steady_now() + pause);
+    }
+}
+
+Awaitable<void> Instance::flush_loop() {
+    const std::shared_ptr<Instance> self = shared_from_this();
+    while (!stop_requested_.load()) {
+        stopping_.arm();
+        if (stop_requested_.load()) break;
+        co_await stopping_.wait(steady_now() + flush_period_);
+        if (stop_requested_.load()) break;
+        advance_idle_cursors();
+        Result<void> flushed;
+        const auto flush = [this, &flushed] { flushed = meta_->flush(); };
+        co_await lane_.run(flush);
+        if (!flushed && !cursors_failed_) log_.error("cursors can't be written", {{"cause", flushed.error().detail}});
+        if (flushed && cursors_failed_) log_.info("cursors are written again");
+        cursors_failed_ = !flushed.ok();
+    }
+}
+
+void Instance::advance_idle_cursors() {
+    const Checkpoint latest = feed_.checkpoint();
+    if (latest.us <= checkpoint_us_ || ring_.acked() < latest.after) return;
+    checkpoint_us_ = latest.us;
+    tracker_->checkpoint(latest.us);
+    for (const meta::Subscription& subscription : ledger_.subscriptions()) {
+        if (!ledger_.open_batches(subscription.client).empty()) continue;
+        const Result<void> saved = meta_->save_cursor(subscription.client, tracker_->position());
+        if (!saved) log_.error("cursor can't be saved", {{"cause", saved.error().detail}});
+    }
+}
+
+Awaitable<void> Instance::end_feed() {
+    if (source_) source_->stop();
+    co_return;
+}
+
+Awaitable<void> Instance::stop() {
+    const std::shared_ptr<Instance> self = shared_from_this();
+    if (stop_requested_.exchange(true)) co_return;
+    phase_.store(Phase::Stopped);
+    ring_.stop();
+    stopping_.notify();
+    feed_stopping_.notify();
+    co_await asio::co_spawn(feed_strand_, end_feed(), asio::use_awaitable);
+    co_await tasks_.wait_for_all();
+    if (tracker_) advance_idle_cursors();
+    Result<void> closed;
+    const auto close = [this, &closed] { closed = meta_->close(); };
+    co_await lane_.run(close);
+    if (!closed) log_.error("cursors can't be written", {{"cause", closed.error().detail}});
+    log_.info("stopped");
+}
+
+Awaitable<Result<void>> Instance::subscribe(ClientId client, std::string filter) {
+    const std::shared_ptr<Instance> self = shared_from_this();
+    if (Result<void> running = check_running(); !running) co_return running;
+    if (!filter.empty()) {
+        Result<void> used = use_filter(filter);
+        if (!used) co_return used;
+        log_.info("a client's filter replaces the one in force for all", {{"client", client.value}, {"filter", filter}});
+    }
+    ledger_.subscribe(client, filter);
+    Result<void> stored = meta_->subscribe(client, filter);
+    if (!stored) co_return stored;
+    const bool anything_known = ring_.acked().value >= 0 || checkpoint_us_ > 0;
+    if (!meta_->cursor(client) && anything_known) co_return meta_->save_cursor(client, tracker_->position());
+    co_return Result<void>{};
+}
+
+Awaitable<Result<void>> Instance::unsubscribe(ClientId client) {
+    const std::shared_ptr<Instance> self = shared_from_this();
+    if (Result<void> running = check_running(); !running) co_return running;
+    ledger_.unsubscribe(client);
+    co_return meta_->unsubscribe(client);
+}
+
+store::BatchLimit Instance::limit_of(const GetRequest& request) const {
+    if (config_.batch_mode == config::BatchMode::ItemSize) return {request.fetch_size, -1};
+    return {-1, request.fetch_size * static_cast<int64_t>(config_.memory_buffer_memunit)};
+}
+
+Result<GetReply> Instance::take(const GetRequest& request, store::BatchLimit limit) {
+    store::Batch batch = ring_.get(next_, limit);
+    Result<BatchId> id = ledger_.open(request.client, batch.first, batch.last);
+    if (!id) return std::move(id).error();
+    next_ = batch.last.next();
+    return GetReply{*id, std::move(batch)};
+}
+
+Awaitable<Result<GetReply>> Instance::get(GetRequest request, Cancelled cancelled) {
+    const std::shared_ptr<Instance> self = shared_from_this();
+    if (Result<void> running = check_running(); !running) co_return std::move(running).error();
+    if (Result<void> known = ledger_.check_subscribed(request.client); !known) co_return std::move(known).error();
+    const store::BatchLimit limit = limit_of(request);
+    const bool has_data = next_ <= ring_.published();
+    if (has_data && (request.fetch_size < 0 || (request.fetch_size == 0 && limit.bytes < 0))) {
+        co_return Error{Errc::BadPacket, Retry::Never, "fetch size " + std::to_string(request.fetch_size) + " is out of range"};
+    }
+    if (!request.wait) {
+        if (!has_data) co_return GetReply{BatchId{-1}, {}};
+        co_return take(request, limit);
+    }
+
+    const SteadyTime now = steady_now();
+    const bool forever = *request.wait > SteadyTime::max() - now;
+    const SteadyTime deadline = forever ? SteadyTime::max() : now + *request.wait;
+    const std::chrono::nanoseconds linger = std::chrono::milliseconds(config_.get_linger_ms);
+    for (;;) {
+        ring_.readable().arm();
+        if (cancelled->load()) co_return Error{Errc::Closed, Retry::Never, "the client went away"};
+        if (Result<void> running = check_running(); !running) co_return std::move(running).error();
+        SteadyTime until = deadline;
+        if (next_ <= ring_.published()) {
+            if (ring_.is_full(next_, limit)) co_return take(request, limit);
+            if (linger.count() >= 0) {
+                const std::chrono::nanoseconds put(ring_.slot(next_).put_ns);
+                until = std::min(until, SteadyTime(put + linger));
+            }
+            if (steady_now() >= until) co_return take(request, limit);
+        } else if (steady_now() >= until) {
+            co_return GetReply{BatchId{-1}, {}};
+        }
+        co_await ring_.readable().wait(until);
+    }
+}
+
+Result<void> Instance::ack_entries(const meta::OpenBatch& batch) {
+    // Another client of this destination may have acknowledged or rolled back past it: they share one ring.
+    if (batch.last <= ring_.acked() || batch.last >= next_) {
+        return Error{Errc::Conflict, Retry::Never, "no match ack position" + canal::to_json(tracker_->position(), false)};
+    }
+    const store::Slot* previous = nullptr;
+    store::Slot last{};
+    const auto visit = [this, &previous, &last](const store::Slot& slot) {
+        const bool other = previous != nullptr && previous->txn != slot.txn;
+        if (other) tracker_->consumed(*previous->txn, previous->rows_done, false);
+        const bool complete = slot.kind == store::EntryKind::End || slot.kind == store::EntryKind::Ddl ||
+                              slot.kind == store::EntryKind::Statement;
+        if (complete) tracker_->consumed(*slot.txn, slot.rows_done, true);
+        last = slot;
+        previous = complete ? nullptr : &last;
+    };
+    ring_.ack(batch.last, visit);
+    if (previous != nullptr) tracker_->consumed(*previous->txn, previous->rows_done, false);
+    return {};
+}
+
+Awaitable<Result<void>> Instance::ack(ClientId client, BatchId batch) {
+    const std::shared_ptr<Instance> self = shared_from_this();
+    if (Result<void> running = check_running(); !running) co_return running;
+    Result<meta::OpenBatch> acked = ledger_.ack(client, batch);
+    if (!acked) co_return std::move(acked).error();
+    Result<void> freed = ack_entries(*acked);
+    if (!freed) co_return freed;
+    co_return meta_->save_cursor(client, tracker_->position());
+}
+
+Awaitable<Result<void>> Instance::rollback(ClientId client, BatchId batch) {
+    const std::shared_ptr<Instance> self = shared_from_this();
+    if (Result<void> running = check_running(); !running) co_return running;
+    bool moved = false;
+    if (batch.value == 0) {
+        moved = ledger_.rollback(client);
+    } else {
+        Result<bool> one = ledger_.rollback(client, batch);
+        if (!one) co_return std::move(one).error();
+        moved = *one;
+    }
+    if (moved) next_ = ring_.acked().next();
+    co_return Result<void>{};
+}
+
+}  // namespace obcanal::instance

@@ -1,0 +1,119 @@
+// One destination: feed, ring, subscriptions and cursors, from start to stop. Client requests run on the instance strand;
+// sessions hop there and back. The semantics of get, ack and rollback are those of Canal's CanalServerWithEmbedded.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "protocol/base/log.h"
+#include "protocol/base/result.h"
+#include "protocol/canal/ids.h"
+#include "protocol/net/awaitable.h"
+#include "protocol/net/notifier.h"
+#include "protocol/net/runtime.h"
+#include "protocol/net/task_group.h"
+#include "server/config/instance_config.h"
+#include "server/instance/feed.h"
+#include "server/meta/client_ledger.h"
+#include "server/meta/meta_store.h"
+#include "server/source/source.h"
+#include "server/store/event_ring.h"
+
+namespace obcanal::instance {
+
+struct GetRequest {
+    canal::ClientId client;
+    int64_t fetch_size = 0;
+    // Nothing: return at once with what is there.
+    std::optional<std::chrono::nanoseconds> wait;
+};
+
+struct GetReply {
+    canal::BatchId id;  // -1: nothing there
+    store::Batch batch;
+};
+
+// Set by a session whose client went away while it waits in get().
+using Cancelled = std::shared_ptr<std::atomic<bool>>;
+
+enum class Phase : uint8_t { Idle, Running, Failed, Stopped };
+
+class Instance : public std::enable_shared_from_this<Instance> {
+ public:
+    struct Parts {
+        config::InstanceConfig config;
+        std::unique_ptr<meta::MetaStore> meta;
+        Executor instance_strand;
+        Executor feed_strand;
+        BlockingLane* lane = nullptr;  // outlives the instance
+        std::chrono::milliseconds flush_period{1000};
+    };
+
+    explicit Instance(Parts parts);
+    ~Instance();
+
+    Executor strand() const { return strand_; }
+    const std::string& destination() const { return config_.destination; }
+
+    // -- instance strand
+    // Reads the cursors and starts to feed. An Error leaves the instance Failed, and with a reason.
+    Awaitable<Result<void>> start();
+    // Ends the feed, then flushes cursors. Waiting clients get an error.
+    Awaitable<void> stop();
+
+    Awaitable<Result<void>> subscribe(canal::ClientId client, std::string filter);
+    Awaitable<Result<void>> unsubscribe(canal::ClientId client);
+    Awaitable<Result<GetReply>> get(GetRequest request, Cancelled cancelled);
+    Awaitable<Result<void>> ack(canal::ClientId client, canal::BatchId batch);
+    Awaitable<Result<void>> rollback(canal::ClientId client, canal::BatchId batch);
+
+    // -- any thread
+    // Makes waiting get() calls look at their Cancelled.
+    void wake() { ring_.readable().notify(); }
+    Phase phase() const { return phase_.load(); }
+    // The source ended with an error that trying again can't mend; what was read before is still served.
+    bool source_failed() const { return source_failed_.load(); }
+
+ private:
+    Awaitable<void> feed_loop(std::optional<canal::LogPosition> from);
+    Awaitable<void> flush_loop();
+    Awaitable<void> end_feed();
+    Result<void> check_running() const;
+    Result<void> use_filter(const std::string& expression);
+    Result<GetReply> take(const GetRequest& request, store::BatchLimit limit);
+    store::BatchLimit limit_of(const GetRequest& request) const;
+    // Moves cursors that nothing outstanding holds back to the latest heartbeat.
+    void advance_idle_cursors();
+    Result<void> ack_entries(const meta::OpenBatch& batch);
+
+    config::InstanceConfig config_;
+    Logger log_;
+    Executor strand_;
+    Executor feed_strand_;
+    BlockingLane& lane_;
+    std::chrono::milliseconds flush_period_;
+    std::unique_ptr<meta::MetaStore> meta_;
+    meta::ClientLedger ledger_;
+    std::shared_ptr<ChunkPool> pool_;
+    store::EventRing ring_;
+    Feed feed_;
+    std::shared_ptr<source::LiveFilter> filter_;
+    std::unique_ptr<source::Source> source_;
+    std::unique_ptr<source::PositionTracker> tracker_;
+    TaskGroup tasks_;
+    Notifier stopping_;        // flush loop waits
+    Notifier feed_stopping_;   // feed loop waits
+    std::atomic<bool> stop_requested_{false};
+    std::atomic<bool> source_failed_{false};
+    std::atomic<Phase> phase_{Phase::Idle};
+    canal::Sequence next_{0};  // the entry that the next get() begins with
+    int64_t checkpoint_us_ = 0;
+    bool cursors_failed_ = false;
+};
+
+}  // namespace obcanal::instance

@@ -1,0 +1,97 @@
+// What an instance reads from: a source turns an upstream log into Changes and can start again from a position. A new
+// kind of source adds files here and one line in registry.cpp, nothing else.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "protocol/base/result.h"
+#include "protocol/canal/change.h"
+#include "protocol/canal/position.h"
+#include "protocol/net/awaitable.h"
+#include "server/filter/table_filter.h"
+
+namespace obcanal::source {
+
+// Receives changes in order. Feed strand.
+class ChangeSink {
+ public:
+    virtual ~ChangeSink() = default;
+
+    // Returns when the changes are stored; that it waits while the ring is full is the back-pressure. The views in
+    // `changes` must stay valid until then.
+    virtual Awaitable<Result<void>> emit(std::span<const canal::Change> changes) = 0;
+
+    // Rows (TxnBegin and RowsChange::rows_done) of the transaction under way that clients can already see, because it
+    // is larger than the transaction buffer. Nothing: none of it is visible.
+    virtual std::optional<uint64_t> open_rows() const = 0;
+};
+
+// Follows which entries were consumed and knows the position to resume from behind them.
+class PositionTracker {
+ public:
+    virtual ~PositionTracker() = default;
+
+    // An entry of `txn` was consumed; `complete`: it was the last one of the transaction.
+    virtual void consumed(const canal::TxnMark& txn, uint64_t rows_done, bool complete) = 0;
+    // All that was published when this heartbeat came was consumed.
+    virtual void checkpoint(int64_t us) = 0;
+    virtual canal::LogPosition position() const = 0;
+};
+
+// The table filter in force: the instance's own until a client subscribes with another one. Any thread; the feed looks at
+// version() once per packet and drops what it had decided when that has moved.
+class LiveFilter {
+ public:
+    explicit LiveFilter(std::shared_ptr<const filter::TableFilter> first) : current_(std::move(first)) {}
+
+    uint64_t version() const { return version_.load(std::memory_order_acquire); }
+
+    std::shared_ptr<const filter::TableFilter> current() const {
+        const std::lock_guard lock(mutex_);
+        return current_;
+    }
+
+    void replace(std::shared_ptr<const filter::TableFilter> next) {
+        const std::lock_guard lock(mutex_);
+        current_ = std::move(next);
+        version_.fetch_add(1, std::memory_order_release);
+    }
+
+ private:
+    mutable std::mutex mutex_;
+    std::shared_ptr<const filter::TableFilter> current_;
+    std::atomic<uint64_t> version_{0};
+};
+
+// What a source tells others while it runs. Any thread.
+struct SourceState {
+    std::atomic<uint64_t> bytes{0};
+    std::atomic<uint64_t> records{0};
+    std::atomic<uint64_t> rows{0};
+    std::atomic<uint64_t> connections{0};
+    std::atomic<uint64_t> repeated_transactions{0};  // sent again after a reconnect and left out
+    std::atomic<bool> connected{false};
+};
+
+class Source {
+ public:
+    virtual ~Source() = default;
+
+    // Streams until stop() or failure and cleans up itself; always returns an Error that says whether to try again. The
+    // first call starts from `from` (nothing: as configured); later calls go on behind what was emitted. Feed strand.
+    virtual Awaitable<Error> run(std::optional<canal::LogPosition> from, ChangeSink& out) = 0;
+    virtual void stop() = 0;  // feed strand
+
+    // A tracker for consumers that start at `from`.
+    virtual std::unique_ptr<PositionTracker> tracker(std::optional<canal::LogPosition> from) const = 0;
+    virtual const SourceState& state() const = 0;
+};
+
+}  // namespace obcanal::source
