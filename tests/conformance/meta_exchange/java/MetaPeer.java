@@ -1,0 +1,87 @@
+// The meta manager of the published Canal server on a data directory of ours.
+//   write DIR CASES   writes every client of the cases file (its form: ../cases.txt)
+//   touch DIR DESTINATION CLIENT OFFSET   moves one cursor, as an ack would
+//   dump DIR DESTINATION...   prints every client in the form of the cases file
+import com.alibaba.otter.canal.meta.FileMixedMetaManager;
+import com.alibaba.otter.canal.protocol.ClientIdentity;
+import com.alibaba.otter.canal.protocol.position.EntryPosition;
+import com.alibaba.otter.canal.protocol.position.LogIdentity;
+import com.alibaba.otter.canal.protocol.position.LogPosition;
+import java.io.PrintStream;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Paths;
+
+public class MetaPeer {
+    private static final String NONE = "-";
+
+    public static void main(String[] args) throws Exception {
+        FileMixedMetaManager manager = new FileMixedMetaManager();
+        manager.setDataDir(args[1]);
+        // Only stop() writes: otherwise the bytes would depend on the moment.
+        manager.setPeriod(3600_000);
+        manager.start();
+        PrintStream out = new PrintStream(System.out, true, "UTF-8");
+        if (args[0].equals("write")) {
+            for (String line : Files.readAllLines(Paths.get(args[2]), StandardCharsets.UTF_8)) {
+                if (!line.isEmpty() && !line.startsWith("#")) write(manager, line.split("\t", -1));
+            }
+            manager.stop();
+        } else if (args[0].equals("touch")) {
+            ClientIdentity client = find(manager, args[2], Short.parseShort(args[3]));
+            LogPosition cursor = (LogPosition) manager.getCursor(client);
+            cursor.getPostion().setPosition(Long.parseLong(args[4]));
+            manager.updateCursor(client, cursor);
+            manager.stop();
+        } else if (args[0].equals("dump")) {
+            for (int i = 2; i < args.length; i++) dump(manager, args[i], out);
+        } else {
+            throw new IllegalArgumentException(args[0]);
+        }
+        out.flush();
+        System.exit(0); // the manager's timer thread is no daemon
+    }
+
+    private static ClientIdentity find(FileMixedMetaManager manager, String destination, short id) {
+        for (ClientIdentity client : manager.listAllSubscribeInfo(destination)) {
+            if (client.getClientId() == id) return client;
+        }
+        throw new IllegalStateException(destination + " has no client " + id);
+    }
+
+    private static void write(FileMixedMetaManager manager, String[] field) {
+        String filter = field[2].equals(NONE) ? null : field[2];
+        ClientIdentity client = new ClientIdentity(field[0], Short.parseShort(field[1]), filter);
+        manager.subscribe(client);
+        if (field[3].equals(NONE)) return;
+        EntryPosition entry = new EntryPosition(field[3], Long.parseLong(field[4]), Long.parseLong(field[5]));
+        if (!field[6].equals(NONE)) entry.setServerId(Long.parseLong(field[6]));
+        entry.setGtid(field[7]);
+        entry.setIncluded(Boolean.parseBoolean(field[8]));
+        LogPosition cursor = new LogPosition();
+        cursor.setPostion(entry);
+        cursor.setIdentity(
+            new LogIdentity(new InetSocketAddress(field[9], Integer.parseInt(field[10])), Long.parseLong(field[11])));
+        manager.updateCursor(client, cursor);
+    }
+
+    private static void dump(FileMixedMetaManager manager, String destination, PrintStream out) {
+        for (ClientIdentity client : manager.listAllSubscribeInfo(destination)) {
+            String filter = client.getFilter() == null ? NONE : client.getFilter();
+            String line = client.getDestination() + "\t" + client.getClientId() + "\t" + filter;
+            LogPosition cursor = (LogPosition) manager.getCursor(client);
+            if (cursor == null) {
+                out.println(line + "\t" + NONE);
+                continue;
+            }
+            EntryPosition entry = cursor.getPostion();
+            InetSocketAddress address = cursor.getIdentity().getSourceAddress();
+            out.println(
+                line + "\t" + entry.getJournalName() + "\t" + entry.getPosition() + "\t" + entry.getTimestamp() + "\t"
+                    + (entry.getServerId() == null ? NONE : entry.getServerId()) + "\t" + entry.getGtid() + "\t"
+                    + entry.isIncluded() + "\t" + address.getHostString() + "\t" + address.getPort() + "\t"
+                    + cursor.getIdentity().getSlaveId());
+        }
+    }
+}
