@@ -89,6 +89,11 @@ Awaitable<void> Stream::wait_readable() {
     co_await state->socket.async_wait(Socket::wait_read, kNoThrow);
 }
 
+void Stream::stop_waiting() {
+    boost::system::error_code ignored;
+    state_->socket.cancel(ignored);
+}
+
 bool Stream::at_end() const {
     std::byte byte;
     const auto got = ::recv(state_->socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);

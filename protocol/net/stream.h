@@ -42,6 +42,8 @@ class Stream {
     Awaitable<Result<void>> write(Bytes piece);
     // Returns when there is something to read, or the peer is gone, or close() was called. Plain TCP only.
     Awaitable<void> wait_readable();
+    // Ends wait_readable(). REQUIRES: nothing else is awaited on this stream.
+    void stop_waiting();
     // Whether the peer has closed its side and nothing is left to read. Never waits; plain TCP only.
     bool at_end() const;
 

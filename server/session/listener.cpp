@@ -1,0 +1,103 @@
+#include "server/session/listener.h"
+
+#include <list>
+#include <utility>
+
+#include "protocol/net/asio.h"
+#include "protocol/net/stream.h"
+#include "protocol/net/task_group.h"
+
+namespace obcanal::session {
+namespace {
+
+constexpr std::chrono::milliseconds kAcceptPause{100};
+constexpr std::chrono::milliseconds kClosePoll{20};
+
+}  // namespace
+
+struct ClientPort::State {
+    State(Listener bound, Executor own, const instance::InstanceSet& instances, ClientAuthenticator auth)
+        : listener(std::move(bound)), strand(own), context{instances, std::move(auth)}, sessions(own) {}
+
+    Awaitable<void> serve(std::shared_ptr<Session> session);
+
+    Logger log{"client-port"};
+    LogGate accept_gate{std::chrono::seconds(10)};
+    Listener listener;
+    Executor strand;
+    SessionContext context;
+    TaskGroup sessions;
+    std::list<std::weak_ptr<Session>> open;
+    bool closing = false;
+};
+
+ClientPort::ClientPort(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+ClientPort::~ClientPort() = default;
+
+Result<std::unique_ptr<ClientPort>> ClientPort::open(
+    const config::ServerConfig& config, const instance::InstanceSet& instances, Runtime& front
+) {
+    Result<ClientAuthenticator> auth = ClientAuthenticator::make(config.user, config.passwd);
+    if (!auth) return std::move(auth).error();
+    const Executor strand = front.make_strand();
+    Result<Listener> bound = Listener::bind(strand, config.bind_ip, config.port);
+    if (!bound) return std::move(bound).error();
+    auto state =
+        std::make_unique<State>(std::move(bound).value(), strand, instances, std::move(auth).value());
+    return std::unique_ptr<ClientPort>(new ClientPort(std::move(state)));
+}
+
+uint16_t ClientPort::port() const { return state_->listener.port(); }
+
+Executor ClientPort::strand() const { return state_->strand; }
+
+Awaitable<void> ClientPort::State::serve(std::shared_ptr<Session> session) {
+    open.emplace_back(session);
+    const auto entry = std::prev(open.end());
+    const Executor session_strand = session->executor();
+    co_await asio::co_spawn(session_strand, session->run(), asio::use_awaitable);
+    open.erase(entry);
+}
+
+Awaitable<void> ClientPort::run() {
+    State& state = *state_;
+    while (!state.closing) {
+        Result<Stream> accepted = co_await state.listener.accept();
+        if (state.closing) break;
+        if (accepted) {
+            auto session = std::make_shared<Session>(std::move(accepted).value(), state.context);
+            state.sessions.spawn(state.strand, state.serve(std::move(session)));
+            continue;
+        }
+        const int64_t held = state.accept_gate.pass();
+        if (held >= 0) {
+            state.log.warn("can't accept", {{"cause", accepted.error().detail}, {"held_back", held}});
+        }
+        asio::steady_timer pause(state.strand, kAcceptPause);
+        co_await pause.async_wait(kNoThrow);
+    }
+}
+
+Awaitable<void> ClientPort::close(std::chrono::milliseconds grace) {
+    State& state = *state_;
+    state.closing = true;
+    state.listener.close();
+    const auto tell_all = [&state](void (Session::*what)()) {
+        for (const std::weak_ptr<Session>& entry : state.open) {
+            if (const std::shared_ptr<Session> session = entry.lock()) {
+                asio::post(session->executor(), [session, what] { (session.get()->*what)(); });
+            }
+        }
+    };
+    tell_all(&Session::finish);
+    const SteadyTime limit = steady_now() + grace;
+    while (state.sessions.running() > 0 && steady_now() < limit) {
+        asio::steady_timer pause(state.strand, kClosePoll);
+        co_await pause.async_wait(kNoThrow);
+    }
+    tell_all(&Session::abort);
+    co_await state.sessions.wait_for_all();
+}
+
+}  // namespace obcanal::session

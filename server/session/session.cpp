@@ -1,0 +1,370 @@
+#include "server/session/session.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+#include <vector>
+
+#include "protocol/base/crypto.h"
+#include "protocol/base/text.h"
+#include "protocol/canal/frame.h"
+#include "protocol/net/asio.h"
+#include "server/meta/client_ledger.h"
+
+namespace obcanal::session {
+
+using canal::BatchId;
+using canal::ClientId;
+using canal::PacketType;
+using instance::Cancelled;
+using instance::GetReply;
+using instance::GetRequest;
+using instance::Instance;
+
+namespace {
+
+constexpr std::chrono::milliseconds kLoginTimeout{10'000};
+constexpr std::chrono::milliseconds kIdleTimeout{3'600'000};
+constexpr int kLoginAttempts = 10;
+constexpr size_t kLoginFrameLimit = 64 * 1024;
+constexpr size_t kFrameLimit = size_t{16} << 20;
+constexpr size_t kSeedBytes = 8;
+
+constexpr int32_t kFailed = 400;
+constexpr int32_t kNoDestination = 401;
+constexpr int32_t kNoBatchId = 402;
+
+std::chrono::milliseconds idle_timeout(int64_t asked_ms) {
+    return asked_ms > 0 ? std::chrono::milliseconds(asked_ms) : kIdleTimeout;
+}
+
+// Canal counts in the ordinals of java.util.concurrent.TimeUnit; what is none means milliseconds.
+std::chrono::nanoseconds in_unit(int64_t count, int32_t unit) {
+    constexpr std::array<int64_t, 7> kUnitNs{
+        1, 1'000, 1'000'000, 1'000'000'000, 60'000'000'000, 3'600'000'000'000, 86'400'000'000'000
+    };
+    const bool known = unit >= 0 && static_cast<size_t>(unit) < kUnitNs.size();
+    const int64_t ns = kUnitNs[known ? static_cast<size_t>(unit) : 2];
+    if (count > std::chrono::nanoseconds::max().count() / ns) return std::chrono::nanoseconds::max();
+    return std::chrono::nanoseconds(count * ns);
+}
+
+// -1: at once. Above 0: that long. Anything else, and a field that is not there: until a batch is full.
+std::optional<std::chrono::nanoseconds> wait_of(const canal::Get& get) {
+    const int64_t timeout = get.timeout.value_or(0);
+    if (timeout == -1) return std::nullopt;
+    if (timeout > 0) return in_unit(timeout, get.unit);
+    return std::chrono::nanoseconds::max();
+}
+
+// As Java's Short.valueOf reads it.
+Result<ClientId> parse_client_id(std::string_view text) {
+    const std::string_view digits = text.starts_with('+') ? text.substr(1) : text;
+    const std::optional<int64_t> number = parse_int(digits);
+    if (!number) {
+        return Error{Errc::BadPacket, Retry::Never, "For input string: \"" + printable(text) + "\""};
+    }
+    if (*number < INT16_MIN || *number > INT16_MAX) {
+        return Error{Errc::BadPacket, Retry::Never, "Value out of range. Value:\"" + printable(text) + "\" Radix:10"};
+    }
+    return ClientId{static_cast<int16_t>(*number)};
+}
+
+// The client went away while its get() waits: a flag, and a wake-up so that it is seen.
+Awaitable<void> watch_for_end(Stream stream, Cancelled cancelled, std::shared_ptr<Instance> instance) {
+    co_await stream.wait_readable();
+    if (!stream.at_end()) co_return;
+    cancelled->store(true);
+    instance->wake();
+}
+
+}  // namespace
+
+Result<Session::Target> Session::find_target(const std::string& destination, std::string_view client_id) const {
+    Result<ClientId> client = parse_client_id(client_id);
+    if (!client) return std::move(client).error();
+    std::shared_ptr<Instance> instance = context_.instances.find(destination);
+    if (!instance) {
+        const std::string text = "destination:" + printable(destination) + " should start first";
+        return Error{Errc::NotFound, Retry::Never, text};
+    }
+    return Target{*client, std::move(instance)};
+}
+
+Session::Session(Stream stream, SessionContext& context)
+    : stream_(std::move(stream)),
+      context_(context),
+      deadline_(stream_),
+      read_timeout_(kIdleTimeout),
+      write_timeout_(kIdleTimeout),
+      last_read_(steady_now()),
+      last_write_(last_read_) {
+    random_bytes(reinterpret_cast<std::byte*>(&id_), sizeof id_);
+}
+
+void Session::finish() {
+    finishing_ = true;
+    if (waiting_) stream_.close();
+}
+
+std::string Session::channel_text() const {
+    std::array<std::byte, 4> id{};
+    for (size_t i = 0; i < id.size(); ++i) id[i] = std::byte(id_ >> (24 - 8 * i));
+    return "[id: 0x" + to_hex(id) + ", /" + stream_.peer() + " => /" + stream_.local() + "]";
+}
+
+Awaitable<void> Session::run() {
+    const std::shared_ptr<Session> self = shared_from_this();
+    const Result<void> result = co_await serve();
+    stream_.close();
+    if (result || result.error().code == Errc::Closed) co_return;
+    LogGate& gate = result.error().code == Errc::Timeout ? context_.silent : context_.bad_input;
+    const int64_t held = gate.pass();
+    if (held < 0) co_return;
+    context_.log.warn(
+        "connection ended", {{"peer", stream_.peer()}, {"cause", result.error().detail}, {"held_back", held}}
+    );
+}
+
+Awaitable<Result<void>> Session::serve() {
+    deadline_.arm(kLoginTimeout);
+    Result<void> in = co_await authenticate();
+    if (!in && deadline_.expired()) co_return Error{Errc::Timeout, Retry::Never, "no login within 10 s"};
+    if (!in) co_return in;
+    Result<void> done = co_await answer_requests();
+    if (!done && deadline_.expired()) co_return Error{Errc::Timeout, Retry::Never, "idle for too long"};
+    co_return done;
+}
+
+// Closes the connection after `read_timeout_` without a request or `write_timeout_` without a reply.
+void Session::keep_alive() {
+    const SteadyTime end = std::min(last_read_ + read_timeout_, last_write_ + write_timeout_);
+    const auto left = std::chrono::duration_cast<Milliseconds>(end - steady_now());
+    deadline_.arm(std::max(left, Milliseconds(1)));
+}
+
+Awaitable<Result<Bytes>> Session::next_frame(size_t limit) {
+    input_.consume(std::exchange(consumed_, 0));
+    if (input_.pending().empty()) input_.shrink();
+    for (;;) {
+        Result<std::optional<canal::Frame>> frame = canal::read_frame(input_.pending(), limit);
+        if (!frame) co_return std::move(frame).error();
+        if (*frame) {
+            consumed_ = (*frame)->size;
+            last_read_ = steady_now();
+            co_return (*frame)->body;
+        }
+        constexpr size_t kReadBytes = 4096;
+        waiting_ = true;
+        if (finishing_) co_return Error{Errc::Closed, Retry::Never, "server stops"};
+        Result<size_t> count = co_await stream_.read_some(input_.room(kReadBytes));
+        waiting_ = false;
+        if (!count) co_return std::move(count).error();
+        input_.received(*count);
+        stream_.quick_ack();
+    }
+}
+
+Awaitable<Result<void>> Session::send(Bytes frame) {
+    Result<void> sent = co_await stream_.write(frame);
+    last_write_ = steady_now();
+    co_return sent;
+}
+
+Awaitable<Result<void>> Session::send_error(int32_t code, std::string text) {
+    const std::string frame = canal::encode_ack_error(code, text);
+    co_return co_await send(as_bytes(frame));
+}
+
+// The text of the reference's exception handler: clients print it, people search for it.
+Awaitable<Result<void>> Session::send_failure(Error failure) {
+    std::string text = "something goes wrong with channel: " + channel_text() + ", exception: ";
+    const bool number = failure.code == Errc::BadPacket;
+    text += number ? "java.lang.NumberFormatException" : meta::canal_exception(failure.code);
+    text += ": " + failure.detail + "\n";
+    co_return co_await send_error(kFailed, std::move(text));
+}
+
+Awaitable<Result<void>> Session::authenticate() {
+    std::array<std::byte, kSeedBytes> seed;
+    random_bytes(seed.data(), seed.size());
+    const std::string handshake = canal::encode_handshake(seed);
+    if (Result<void> sent = co_await send(as_bytes(handshake)); !sent) co_return sent;
+
+    for (int attempt = 0; attempt < kLoginAttempts; ++attempt) {
+        Result<Bytes> frame = co_await next_frame(kLoginFrameLimit);
+        if (!frame) co_return std::move(frame).error();
+        Result<canal::Packet> packet = canal::parse_packet(*frame);
+        if (!packet) co_return std::move(packet).error();
+        // Whatever the packet's type says: in this state every body is read as a login.
+        Result<canal::ClientAuth> login = canal::parse_client_auth(packet->body);
+        if (!login) co_return std::move(login).error();
+        const auto verdict = context_.auth.check(login->username, login->password, seed);
+        if (verdict == ClientAuthenticator::Verdict::Malformed) {
+            co_return Error{Errc::Auth, Retry::Never, "the password is not 40 hex digits"};
+        }
+        if (verdict == ClientAuthenticator::Verdict::Accepted) {
+            read_timeout_ = idle_timeout(login->net_read_timeout);
+            write_timeout_ = idle_timeout(login->net_write_timeout);
+            if (!login->destination.empty() && !login->client_id.empty()) {
+                Result<void> subscribed = co_await subscribe(login->destination, login->client_id, login->filter);
+                if (!subscribed) co_return subscribed;
+            }
+            const std::string ack = canal::encode_ack_ok();
+            Result<void> sent = co_await send(as_bytes(ack));
+    co_return sent;
+        }
+        if (const int64_t held = context_.bad_login.pass(); held >= 0) {
+            context_.log.warn("login refused", {{"peer", stream_.peer()}, {"user", login->username}, {"held_back", held}});
+        }
+        Result<void> told = co_await send_error(kFailed, "auth failed for user:" + login->username);
+        if (!told) co_return told;
+    }
+    co_return Error{Errc::Auth, Retry::Never, "too many failed logins"};
+}
+
+Awaitable<Result<void>> Session::answer_requests() {
+    for (;;) {
+        keep_alive();
+        Result<Bytes> frame = co_await next_frame(kFrameLimit);
+        if (!frame) co_return std::move(frame).error();
+        Result<canal::Packet> packet = canal::parse_packet(*frame);
+        if (!packet) co_return std::move(packet).error();
+        Result<void> answered = co_await dispatch(*packet);
+        if (!answered) co_return answered;
+    }
+}
+
+Awaitable<Result<void>> Session::dispatch(const canal::Packet& packet) {
+    switch (packet.type) {
+        case PacketType::Subscription: co_return co_await on_subscribe(packet.body);
+        case PacketType::Unsubscription: co_return co_await on_unsubscribe(packet.body);
+        case PacketType::Get: co_return co_await on_get(packet.body);
+        case PacketType::ClientAck: co_return co_await on_ack(packet.body);
+        case PacketType::ClientRollback: co_return co_await on_rollback(packet.body);
+        default: break;
+    }
+    co_return co_await send_error(
+        kFailed, "packet type: " + std::string(canal::packet_type_name(packet.type)) + " is NOT supported!"
+    );
+}
+
+Awaitable<Result<void>> Session::subscribe(std::string destination, std::string client_id, std::string filter) {
+    Result<Target> target = find_target(destination, client_id);
+    if (!target) co_return std::move(target).error();
+    const Executor strand = target->instance->strand();
+    Result<void> done = co_await asio::co_spawn(
+        strand, target->instance->subscribe(target->client, std::move(filter)), asio::use_awaitable
+    );
+    co_return done;
+}
+
+Awaitable<Result<void>> Session::on_subscribe(Bytes body) {
+    Result<canal::Sub> sub = canal::parse_sub(body);
+    if (!sub) co_return co_await send_failure(std::move(sub).error());
+    if (sub->destination.empty() || sub->client_id.empty()) {
+        co_return co_await send_error(kNoDestination, "destination or clientId is null. Sub: " + canal::text_format(*sub));
+    }
+    Result<void> done = co_await subscribe(sub->destination, sub->client_id, sub->filter);
+    if (!done) co_return co_await send_failure(std::move(done).error());
+    const std::string ack = canal::encode_ack_ok();
+    Result<void> sent = co_await send(as_bytes(ack));
+    co_return sent;
+}
+
+Awaitable<Result<void>> Session::on_unsubscribe(Bytes body) {
+    Result<canal::Unsub> unsub = canal::parse_unsub(body);
+    if (!unsub) co_return co_await send_failure(std::move(unsub).error());
+    if (unsub->destination.empty() || unsub->client_id.empty()) {
+        co_return co_await send_error(kNoDestination, "destination or clientId is null. Unsub: " + canal::text_format(*unsub));
+    }
+    Result<Target> target = find_target(unsub->destination, unsub->client_id);
+    if (!target) co_return co_await send_failure(std::move(target).error());
+    const Executor strand = target->instance->strand();
+    Result<void> done = co_await asio::co_spawn(strand, target->instance->unsubscribe(target->client), asio::use_awaitable);
+    if (!done) co_return co_await send_failure(std::move(done).error());
+    const std::string ack = canal::encode_ack_ok();
+    Result<void> sent = co_await send(as_bytes(ack));
+    co_return sent;
+}
+
+Awaitable<Result<GetReply>> Session::wait_for_entries(std::shared_ptr<Instance> from, GetRequest request) {
+    const Cancelled cancelled = std::make_shared<std::atomic<bool>>(false);
+    // A get that waits must notice that its client is gone; bytes of a next request end the watch.
+    const bool watch = request.wait.has_value() && input_.pending().size() == consumed_;
+    if (watch) asio::co_spawn(executor(), watch_for_end(stream_, cancelled, from), asio::detached);
+    const Executor strand = from->strand();
+    Result<GetReply> reply = co_await asio::co_spawn(strand, from->get(request, cancelled), asio::use_awaitable);
+    if (watch) stream_.stop_waiting();
+    co_return reply;
+}
+
+Awaitable<Result<void>> Session::on_get(Bytes body) {
+    Result<canal::Get> get = canal::parse_get(body);
+    if (!get) co_return co_await send_failure(std::move(get).error());
+    if (get->destination.empty() || get->client_id.empty()) {
+        co_return co_await send_error(kNoDestination, "destination or clientId is null. Get: " + canal::text_format(*get));
+    }
+    Result<Target> target = find_target(get->destination, get->client_id);
+    if (!target) co_return co_await send_failure(std::move(target).error());
+
+    GetRequest request;
+    request.client = target->client;
+    request.fetch_size = get->fetch_size;
+    request.wait = wait_of(*get);
+    Result<GetReply> reply = co_await wait_for_entries(target->instance, request);
+    if (!reply && reply.error().code == Errc::Closed) co_return std::move(reply).error();
+    if (!reply) co_return co_await send_failure(std::move(reply).error());
+    if (reply->id.value < 0) {
+        const std::string empty = canal::encode_empty_messages();
+        co_return co_await send(as_bytes(empty));
+    }
+    const std::string head = canal::encode_messages_head(reply->id.value, static_cast<size_t>(reply->batch.bytes));
+    std::vector<Bytes> pieces;
+    pieces.reserve(1 + reply->batch.slices.size());
+    pieces.push_back(as_bytes(head));
+    pieces.insert(pieces.end(), reply->batch.slices.begin(), reply->batch.slices.end());
+    Result<void> sent = co_await stream_.write(pieces);
+    last_write_ = steady_now();
+    co_return sent;
+}
+
+Awaitable<Result<void>> Session::on_ack(Bytes body) {
+    Result<canal::ClientAck> ack = canal::parse_client_ack(body);
+    if (!ack) co_return co_await send_failure(std::move(ack).error());
+    if (ack->destination.empty() || ack->client_id.empty()) {
+        co_return co_await send_error(kNoDestination, "destination or clientId is null. Ack: " + canal::text_format(*ack));
+    }
+    if (ack->batch_id == 0) {
+        co_return co_await send_error(kNoBatchId, "batchId should assign value. Ack: " + canal::text_format(*ack));
+    }
+    if (ack->batch_id == -1) co_return Result<void>{};
+    Result<Target> target = find_target(ack->destination, ack->client_id);
+    if (!target) co_return co_await send_failure(std::move(target).error());
+    const Executor strand = target->instance->strand();
+    const BatchId batch{ack->batch_id};
+    Result<void> done = co_await asio::co_spawn(strand, target->instance->ack(target->client, batch), asio::use_awaitable);
+    last_write_ = steady_now();
+    if (!done) co_return co_await send_failure(std::move(done).error());
+    co_return Result<void>{};
+}
+
+Awaitable<Result<void>> Session::on_rollback(Bytes body) {
+    Result<canal::ClientRollback> rollback = canal::parse_client_rollback(body);
+    if (!rollback) co_return co_await send_failure(std::move(rollback).error());
+    if (rollback->destination.empty() || rollback->client_id.empty()) {
+        co_return co_await send_error(
+            kNoDestination, "destination or clientId is null. Rollback: " + canal::text_format(*rollback)
+        );
+    }
+    Result<Target> target = find_target(rollback->destination, rollback->client_id);
+    if (!target) co_return co_await send_failure(std::move(target).error());
+    const Executor strand = target->instance->strand();
+    const BatchId batch{rollback->batch_id};
+    Result<void> done = co_await asio::co_spawn(strand, target->instance->rollback(target->client, batch), asio::use_awaitable);
+    last_write_ = steady_now();
+    if (!done) co_return co_await send_failure(std::move(done).error());
+    co_return Result<void>{};
+}
+
+}  // namespace obcanal::session

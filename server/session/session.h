@@ -1,0 +1,93 @@
+// One client connection: Canal's TCP protocol from handshake to close (Canal wire protocol, SessionHandler). Nothing is
+// bound to a connection: it may name many destinations and clients, and its end changes no subscription or batch.
+// Everything on the strand of its stream.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "protocol/base/clock.h"
+#include "protocol/base/input_buffer.h"
+#include "protocol/base/log.h"
+#include "protocol/base/result.h"
+#include "protocol/canal/packets.h"
+#include "protocol/net/awaitable.h"
+#include "protocol/net/stream.h"
+#include "server/instance/instance_set.h"
+#include "server/session/auth.h"
+
+namespace obcanal::session {
+
+// Shared by all sessions of a port; outlives them.
+struct SessionContext {
+    const instance::InstanceSet& instances;
+    ClientAuthenticator auth;
+    Logger log{"session"};
+    // One line per cause and period, however often peers repeat it.
+    LogGate bad_input{std::chrono::seconds(10)};
+    LogGate bad_login{std::chrono::seconds(10)};
+    LogGate silent{std::chrono::seconds(10)};
+};
+
+class Session : public std::enable_shared_from_this<Session> {
+ public:
+    Session(Stream stream, SessionContext& context);
+
+    Executor executor() const { return stream_.executor(); }
+    // Until the connection ends.
+    Awaitable<void> run();
+    // Ends the session when the request in hand is answered; at once when there is none.
+    void finish();
+    void abort() { stream_.close(); }
+
+ private:
+    using Milliseconds = std::chrono::milliseconds;
+
+    // What a request is about.
+    struct Target {
+        canal::ClientId client;
+        std::shared_ptr<instance::Instance> instance;
+    };
+
+    Result<Target> find_target(const std::string& destination, std::string_view client_id) const;
+    Awaitable<Result<void>> serve();
+    Awaitable<Result<void>> authenticate();
+    Awaitable<Result<void>> answer_requests();
+    // The next frame; valid until the next call.
+    Awaitable<Result<Bytes>> next_frame(size_t limit);
+    Awaitable<Result<void>> send(Bytes frame);
+    Awaitable<Result<void>> send_error(int32_t code, std::string text);
+    Awaitable<Result<void>> send_failure(Error failure);
+    void keep_alive();
+
+    Awaitable<Result<void>> dispatch(const canal::Packet& packet);
+    Awaitable<Result<void>> on_subscribe(Bytes body);
+    Awaitable<Result<void>> on_unsubscribe(Bytes body);
+    Awaitable<Result<void>> on_get(Bytes body);
+    Awaitable<Result<void>> on_ack(Bytes body);
+    Awaitable<Result<void>> on_rollback(Bytes body);
+    Awaitable<Result<instance::GetReply>> wait_for_entries(
+        std::shared_ptr<instance::Instance> from, instance::GetRequest request
+    );
+    Awaitable<Result<void>> subscribe(std::string destination, std::string client_id, std::string filter);
+    std::string channel_text() const;
+
+    Stream stream_;
+    SessionContext& context_;
+    InputBuffer input_;
+    Deadline deadline_;
+    uint32_t id_;
+    size_t consumed_ = 0;  // bytes of the frame that was handed out last
+    Milliseconds read_timeout_;
+    Milliseconds write_timeout_;
+    SteadyTime last_read_;
+    SteadyTime last_write_;
+    bool waiting_ = false;  // for a request
+    bool finishing_ = false;
+};
+
+}  // namespace obcanal::session

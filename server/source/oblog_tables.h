@@ -1,0 +1,59 @@
+// The tables of one oblogproxy stream: for each, whether it is wanted and how its rows become Canal columns. What a record
+// says of its columns is compared with what the last one of that table said, so a schema change is seen at its first
+// row. Feed strand.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "protocol/canal/table_plan.h"
+#include "protocol/oblog/log_record.h"
+#include "server/config/instance_config.h"
+#include "server/filter/column_filter.h"
+#include "server/source/source.h"
+
+namespace obcanal::source {
+
+// The database's own name: what follows the tenant in "tenant.database"; empty when the tenant stands alone.
+std::string_view database_of(std::string_view db_name);
+
+struct OblogTable {
+    std::string columns_seen;  // the arrays of names, types, keys, ... as they came
+    bool wanted = false;
+    std::unique_ptr<canal::TablePlan> plan;
+    std::vector<uint32_t> kept;  // positions of the plan's columns in the record
+};
+
+class OblogTables {
+ public:
+    OblogTables(const config::InstanceConfig& config, const LiveFilter& filter);
+
+    // The table of this record as it was seen last, or nothing when it is new or its columns differ: then renew().
+    const OblogTable* find(const oblog::LogRecord& record);
+    // Decides anew. Plans of that table that were handed out before are gone.
+    const OblogTable& renew(const oblog::LogRecord& record);
+    // Forgets all decisions when the filter was replaced. Plans that were handed out are gone.
+    bool filter_changed() const { return filter_.version() != filter_version_; }
+    void forget();
+
+ private:
+    static void describe(const oblog::LogRecord& record, std::string& to);
+
+    const LiveFilter& filter_;
+    std::shared_ptr<const filter::TableFilter> current_;
+    uint64_t filter_version_ = 0;
+    filter::ColumnFilter columns_;
+    bool unix_timestamps_;
+    int32_t zone_offset_seconds_;
+    std::unordered_map<std::string, OblogTable> tables_;
+    std::string key_;
+    std::string described_;
+    std::string last_key_;
+    OblogTable* last_ = nullptr;
+};
+
+}  // namespace obcanal::source
