@@ -193,6 +193,9 @@ int order(const Value& a, const Value& b) {
     return b < a ? 1 : 0;
 }
 
+// canal-for-ob's cursors name this journal and lack our member.
+bool is_checkpoint(const LogPosition& at) { return at.oblog || at.journal_name == "LogProxyMessageFile"; }
+
 int64_t checkpoint_us(const LogPosition& at) {
     return static_cast<int64_t>(
         static_cast<uint64_t>(at.timestamp_ms / 1000) * 1'000'000U + static_cast<uint64_t>(at.position));
@@ -290,11 +293,14 @@ std::string to_json(const LogPosition& position, bool with_type) {
 
 int compare(const LogPosition& a, const LogPosition& b) {
     // A checkpoint is a time of the cluster: it compares whatever proxy it came through.
-    if (a.oblog && b.oblog) {
+    if (is_checkpoint(a) && is_checkpoint(b)) {
         if (const int by = order(checkpoint_us(a), checkpoint_us(b)); by != 0) return by;
-        if (const int by = order(a.oblog->commit_us, b.oblog->commit_us); by != 0) return by;
-        if (const int by = order(a.oblog->consumed.size(), b.oblog->consumed.size()); by != 0) return by;
-        return order(a.oblog->open_rows, b.oblog->open_rows);
+        static const OblogResume kNothing;
+        const OblogResume& had = a.oblog ? *a.oblog : kNothing;
+        const OblogResume& has = b.oblog ? *b.oblog : kNothing;
+        if (const int by = order(had.commit_us, has.commit_us); by != 0) return by;
+        if (const int by = order(had.consumed.size(), has.consumed.size()); by != 0) return by;
+        return order(had.open_rows, has.open_rows);
     }
     if (a.identity != b.identity) return order(a.timestamp_ms, b.timestamp_ms);
     if (const int by = order(a.journal_name, b.journal_name); by != 0) return by;

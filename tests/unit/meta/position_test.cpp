@@ -156,5 +156,19 @@ TEST(ComparePositionsTest, OblogByCheckpointThenCommitThenWhatWasConsumedThere) 
     EXPECT_GT(compare(a, b), 0);
 }
 
+TEST(ComparePositionsTest, CursorsOfCanalForObBySecondsBeforeMicroseconds) {
+    LogPosition a;
+    a.journal_name = "LogProxyMessageFile";
+    a.timestamp_ms = 1700000000000;
+    a.position = 999999;
+    LogPosition b = a;
+    b.timestamp_ms = 1700000001000;
+    b.position = 0;
+    EXPECT_LT(compare(a, b), 0);
+    b.oblog = OblogResume{};
+    EXPECT_LT(compare(a, b), 0);
+    EXPECT_GT(compare(b, a), 0);
+}
+
 }  // namespace
 }  // namespace obcanal::canal
