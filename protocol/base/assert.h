@@ -7,7 +7,6 @@ namespace obcanal {
 
 }  // namespace obcanal
 
-#define OBC_ASSERT(expression)                                                     \
-    (static_cast<bool>(expression)                                                 \
-         ? static_cast<void>(0)                                                    \
-         : ::obcanal::assertion_failed(#expression, __FILE__, __LINE__))
+#define OBC_ASSERT(expression)                            \
+    (static_cast<bool>(expression) ? static_cast<void>(0) \
+                                   : ::obcanal::assertion_failed(#expression, __FILE__, __LINE__))

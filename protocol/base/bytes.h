@@ -32,14 +32,17 @@ Integer load_le(const std::byte* from) {
 template <class Integer>
 Integer load_be(const std::byte* from) {
     Integer value = load_le<Integer>(from);
-    if constexpr (sizeof value == 2) return static_cast<Integer>(__builtin_bswap16(static_cast<uint16_t>(value)));
-    if constexpr (sizeof value == 4) return static_cast<Integer>(__builtin_bswap32(static_cast<uint32_t>(value)));
-    if constexpr (sizeof value == 8) return static_cast<Integer>(__builtin_bswap64(static_cast<uint64_t>(value)));
+    if constexpr (sizeof value == 2)
+        return static_cast<Integer>(__builtin_bswap16(static_cast<uint16_t>(value)));
+    if constexpr (sizeof value == 4)
+        return static_cast<Integer>(__builtin_bswap32(static_cast<uint32_t>(value)));
+    if constexpr (sizeof value == 8)
+        return static_cast<Integer>(__builtin_bswap64(static_cast<uint64_t>(value)));
     return value;
 }
 
-// Reads from the front. The first overrun sticks: from then on every getter yields zeros or empty views, so
-// that a decoder may check ok() once per packet.
+// Reads from the front. The first overrun sticks: from then on every getter yields zeros or empty
+// views, so that a decoder may check ok() once per packet.
 class ByteReader {
  public:
     explicit ByteReader(Bytes bytes) : bytes_(bytes) {}
@@ -114,9 +117,9 @@ inline std::byte* write_varint(std::byte* to, uint64_t value) {
     return to;
 }
 
-// Fills a buffer from its end towards its front: when a length prefix is written, its content is already
-// there, so nested protobuf messages need one pass. Grows by moving what is written to a larger buffer.
-// One owner, one thread.
+// Fills a buffer from its end towards its front: when a length prefix is written, its content is
+// already there, so nested protobuf messages need one pass. Grows by moving what is written to a
+// larger buffer. One owner, one thread.
 class ReverseWriter {
  public:
     explicit ReverseWriter(size_t capacity = 64 * 1024)
@@ -131,7 +134,8 @@ class ReverseWriter {
         if (count > front_) grow(count);
     }
 
-    // Gives memory back after an unusually large message. REQUIRES: nothing written that is still needed.
+    // Gives memory back after an unusually large message. REQUIRES: nothing written that is still
+    // needed.
     void shrink(size_t capacity);
 
     // -- unchecked: REQUIRES a reserve() that covers them

@@ -1,6 +1,7 @@
-// Slabs that finished entries live in: entries from the front, what describes them from the back. A chunk is
-// append-only: bytes that were published to another thread never change again. Whoever still needs bytes of a chunk (ring slots, a batch being written to a socket) holds a
-// reference; the last one to go gives the memory back to the pool, on any thread.
+// Slabs that finished entries live in: entries from the front, what describes them from the back. A
+// chunk is append-only: bytes that were published to another thread never change again. Whoever
+// still needs bytes of a chunk (ring slots, a batch being written to a socket) holds a reference;
+// the last one to go gives the memory back to the pool, on any thread.
 #pragma once
 
 #include <atomic>
@@ -44,7 +45,10 @@ class Chunk {
     friend class ChunkPool;
 
     Chunk(std::shared_ptr<ChunkPool> pool, std::unique_ptr<std::byte[]> memory, size_t capacity)
-        : memory_(std::move(memory)), capacity_(capacity), back_(capacity), pool_(std::move(pool)) {}
+        : memory_(std::move(memory)),
+          capacity_(capacity),
+          back_(capacity),
+          pool_(std::move(pool)) {}
 
     std::unique_ptr<std::byte[]> memory_;
     size_t capacity_;
@@ -69,7 +73,8 @@ class ChunkRef {
 
     ~ChunkRef() { release(); }
 
-    // Hands the reference over as a plain pointer, and takes it back: for slots that must stay trivial.
+    // Hands the reference over as a plain pointer, and takes it back: for slots that must stay
+    // trivial.
     Chunk* detach() { return std::exchange(chunk_, nullptr); }
 
     static ChunkRef adopt(Chunk* chunk) {

@@ -1,18 +1,20 @@
 #include "protocol/base/crypto.h"
 
+#include "protocol/base/assert.h"
+
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 #include <zlib.h>
-
-#include "protocol/base/assert.h"
 
 namespace obcanal {
 namespace {
 
 unsigned char* raw(std::byte* bytes) { return reinterpret_cast<unsigned char*>(bytes); }
 
-const unsigned char* raw(const std::byte* bytes) { return reinterpret_cast<const unsigned char*>(bytes); }
+const unsigned char* raw(const std::byte* bytes) {
+    return reinterpret_cast<const unsigned char*>(bytes);
+}
 
 // SHA1(seed + stage2), the mask that hides the password's first stage.
 Sha1 mask(Bytes seed, Bytes stage2) {

@@ -1,13 +1,13 @@
 // Digests of the two login schemes and of the record check. OpenSSL and zlib behind one header.
 #pragma once
 
+#include "protocol/base/bytes.h"
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
-
-#include "protocol/base/bytes.h"
 
 namespace obcanal {
 

@@ -1,13 +1,13 @@
-// Bytes as they come from a socket: filled at the end, consumed at the front, one contiguous piece. Grows only as bytes
-// really arrive, so that a claimed length costs nothing. One owner, one strand.
+// Bytes as they come from a socket: filled at the end, consumed at the front, one contiguous piece.
+// Grows only as bytes really arrive, so that a claimed length costs nothing. One owner, one strand.
 #pragma once
+
+#include "protocol/base/bytes.h"
 
 #include <algorithm>
 #include <cstring>
 #include <memory>
 #include <span>
-
-#include "protocol/base/bytes.h"
 
 namespace obcanal {
 

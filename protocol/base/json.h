@@ -1,13 +1,13 @@
 // Boost.JSON for files and figures: cold paths only. Text from outside is bounded in depth.
 #pragma once
 
+#include "protocol/base/result.h"
+
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 
 #include <string>
 #include <string_view>
-
-#include "protocol/base/result.h"
 
 namespace obcanal {
 

@@ -1,13 +1,13 @@
 #include "protocol/base/log.h"
 
+#include "protocol/base/clock.h"
+#include "protocol/base/text.h"
+
 #include <spdlog/sinks/rotating_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <memory>
-
-#include "protocol/base/clock.h"
-#include "protocol/base/text.h"
 
 namespace obcanal {
 namespace {
@@ -77,9 +77,8 @@ LogField::LogField(std::string_view k, double v) : key(k), value(fmt::format("{:
 
 bool Logger::enabled(LogLevel level) { return current()->should_log(to_spdlog(level)); }
 
-void Logger::write(
-    LogLevel level, std::string_view message, std::initializer_list<LogField> fields
-) const {
+void Logger::write(LogLevel level, std::string_view message, std::initializer_list<LogField> fields)
+    const {
     if (!enabled(level)) return;
     std::string line = component_;
     line.append(" ").append(printable(message, 2000));
@@ -90,10 +89,9 @@ void Logger::write(
 }
 
 int64_t LogGate::pass() {
-    const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
-                         steady_now().time_since_epoch()
-    )
-                         .count();
+    const auto now =
+        std::chrono::duration_cast<std::chrono::milliseconds>(steady_now().time_since_epoch())
+            .count();
     int64_t next = next_ms_.load(std::memory_order_relaxed);
     if (now < next || !next_ms_.compare_exchange_strong(next, now + period_.count())) {
         held_.fetch_add(1, std::memory_order_relaxed);

@@ -1,6 +1,6 @@
-// The one logger: "time level component message key=value ...". Components keep a Logger; nothing logs in the row
-// path, and code in protocol/{canal,oblog} never does: it returns errors.
-// error = someone must act; warn = degraded; info = life cycle; debug = off unless asked for.
+// The one logger: "time level component message key=value ...". Components keep a Logger; nothing
+// logs in the row path, and code in protocol/{canal,oblog} never does: it returns errors. error =
+// someone must act; warn = degraded; info = life cycle; debug = off unless asked for.
 #pragma once
 
 #include <atomic>
@@ -69,7 +69,8 @@ class Logger {
     static bool enabled(LogLevel level);
 
  private:
-    void write(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) const;
+    void write(LogLevel level, std::string_view message, std::initializer_list<LogField> fields)
+        const;
 
     std::string component_;
 };
@@ -80,7 +81,8 @@ class LogGate {
  public:
     explicit LogGate(std::chrono::milliseconds period) : period_(period) {}
 
-    // The number of lines held back since the last one that passed, or -1 when this one must be held back.
+    // The number of lines held back since the last one that passed, or -1 when this one must be
+    // held back.
     int64_t pass();
 
  private:

@@ -1,13 +1,14 @@
-// The one error type and the one result type of the project: expected failures travel as values, with a
-// hint for the caller what may be done about them. Exceptions stay inside the call that can throw.
+// The one error type and the one result type of the project: expected failures travel as values,
+// with a hint for the caller what may be done about them. Exceptions stay inside the call that can
+// throw.
 #pragma once
+
+#include "protocol/base/assert.h"
 
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <variant>
-
-#include "protocol/base/assert.h"
 
 namespace obcanal {
 
@@ -45,8 +46,12 @@ struct [[nodiscard]] Error {
 template <class T>
 class [[nodiscard]] Result {
  public:
-    Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT(google-explicit-constructor)
-    Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
+    Result(T value)
+        : state_(std::in_place_index<0>, std::move(value)) {
+    }  // NOLINT(google-explicit-constructor)
+    Result(Error error)
+        : state_(std::in_place_index<1>, std::move(error)) {
+    }  // NOLINT(google-explicit-constructor)
 
     bool ok() const { return state_.index() == 0; }
     explicit operator bool() const { return ok(); }
@@ -91,7 +96,8 @@ template <>
 class [[nodiscard]] Result<void> {
  public:
     Result() = default;
-    Result(Error error) : error_(std::move(error)), ok_(false) {}  // NOLINT(google-explicit-constructor)
+    Result(Error error)
+        : error_(std::move(error)), ok_(false) {}  // NOLINT(google-explicit-constructor)
 
     bool ok() const { return ok_; }
     explicit operator bool() const { return ok_; }

@@ -27,7 +27,8 @@ char upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c
 
 bool is_continuation(std::byte b) { return (b & std::byte{0xC0}) == std::byte{0x80}; }
 
-// Length of the valid sequence at `at`, 0 when there is none (RFC 3629: no surrogates, no overlong forms).
+// Length of the valid sequence at `at`, 0 when there is none (RFC 3629: no surrogates, no overlong
+// forms).
 size_t sequence_length(Bytes text, size_t at) {
     const auto lead = std::to_integer<unsigned>(text[at]);
     if (lead < 0x80) return 1;
@@ -63,15 +64,23 @@ struct CharsetName {
 
 // MySQL's latin1 is Windows-1252.
 constexpr std::array kCharsets = std::to_array<CharsetName>({
-    {"latin1", "CP1252"},   {"latin2", "ISO-8859-2"}, {"latin5", "ISO-8859-9"}, {"latin7", "ISO-8859-13"},
-    {"ascii", "US-ASCII"},  {"us-ascii", "US-ASCII"}, {"gbk", "GBK"},           {"gb2312", "GB2312"},
-    {"gb18030", "GB18030"}, {"gb18030_2022", "GB18030"}, {"big5", "BIG5"},      {"utf16", "UTF-16BE"},
-    {"utf16le", "UTF-16LE"}, {"utf32", "UTF-32BE"},   {"ucs2", "UCS-2BE"},      {"sjis", "SJIS"},
-    {"cp932", "CP932"},     {"ujis", "EUC-JP"},       {"eucjpms", "EUC-JP-MS"}, {"euckr", "EUC-KR"},
-    {"cp1250", "CP1250"},   {"cp1251", "CP1251"},     {"cp1256", "CP1256"},     {"cp1257", "CP1257"},
-    {"cp850", "CP850"},     {"cp852", "CP852"},       {"cp866", "CP866"},       {"koi8r", "KOI8-R"},
-    {"koi8u", "KOI8-U"},    {"greek", "ISO-8859-7"},  {"hebrew", "ISO-8859-8"}, {"tis620", "TIS-620"},
-    {"hkscs", "BIG5-HKSCS"}, {"hkscs31", "BIG5-HKSCS"},
+    {"latin1", "CP1252"},     {"latin2", "ISO-8859-2"},
+    {"latin5", "ISO-8859-9"}, {"latin7", "ISO-8859-13"},
+    {"ascii", "US-ASCII"},    {"us-ascii", "US-ASCII"},
+    {"gbk", "GBK"},           {"gb2312", "GB2312"},
+    {"gb18030", "GB18030"},   {"gb18030_2022", "GB18030"},
+    {"big5", "BIG5"},         {"utf16", "UTF-16BE"},
+    {"utf16le", "UTF-16LE"},  {"utf32", "UTF-32BE"},
+    {"ucs2", "UCS-2BE"},      {"sjis", "SJIS"},
+    {"cp932", "CP932"},       {"ujis", "EUC-JP"},
+    {"eucjpms", "EUC-JP-MS"}, {"euckr", "EUC-KR"},
+    {"cp1250", "CP1250"},     {"cp1251", "CP1251"},
+    {"cp1256", "CP1256"},     {"cp1257", "CP1257"},
+    {"cp850", "CP850"},       {"cp852", "CP852"},
+    {"cp866", "CP866"},       {"koi8r", "KOI8-R"},
+    {"koi8u", "KOI8-U"},      {"greek", "ISO-8859-7"},
+    {"hebrew", "ISO-8859-8"}, {"tis620", "TIS-620"},
+    {"hkscs", "BIG5-HKSCS"},  {"hkscs31", "BIG5-HKSCS"},
 });
 
 }  // namespace
@@ -139,7 +148,8 @@ template <class Integer>
 static std::optional<Integer> parse_number(std::string_view text) {
     Integer value{};
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size() || text.empty()) return std::nullopt;
+    if (error != std::errc{} || end != text.data() + text.size() || text.empty())
+        return std::nullopt;
     return value;
 }
 
@@ -159,7 +169,8 @@ std::optional<Endpoint> parse_endpoint(std::string_view text) {
     const auto port = parse_uint(text.substr(colon + 1));
     if (!port || *port == 0 || *port > 65535) return std::nullopt;
     std::string_view host = text.substr(0, colon);
-    if (host.size() >= 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+    if (host.size() >= 2 && host.front() == '[' && host.back() == ']')
+        host = host.substr(1, host.size() - 2);
     if (host.empty()) return std::nullopt;
     return Endpoint{std::string(host), static_cast<uint16_t>(*port)};
 }

@@ -1,19 +1,20 @@
 // Small text work that the standard library lacks: hex, trimming, splitting, charsets, numbers.
 #pragma once
 
+#include "protocol/base/bytes.h"
+#include "protocol/base/result.h"
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "protocol/base/bytes.h"
-#include "protocol/base/result.h"
-
 namespace obcanal {
 
 std::string to_hex(Bytes bytes);  // lower case
-std::optional<std::string> from_hex(std::string_view hex);  // nothing on an odd length or a foreign character
+std::optional<std::string> from_hex(std::string_view hex
+);  // nothing on an odd length or a foreign character
 
 std::string_view trim(std::string_view text);  // blanks, tabs, line ends at both sides
 std::string to_lower(std::string_view text);   // ASCII only
@@ -38,16 +39,18 @@ std::optional<Endpoint> parse_endpoint(std::string_view text);
 
 // -- UTF-8
 bool is_utf8(Bytes text);
-// Valid UTF-8 of the same text: every byte that starts no valid sequence becomes U+FFFD, as Java decodes.
+// Valid UTF-8 of the same text: every byte that starts no valid sequence becomes U+FFFD, as Java
+// decodes.
 std::string repair_utf8(Bytes text);
 // Appends each byte as the character of the same number (ISO-8859-1).
 void append_latin1(std::string& to, Bytes bytes);
 
-// Text of control characters and other unprintable bytes made visible, cut to `limit` bytes: for logs.
+// Text of control characters and other unprintable bytes made visible, cut to `limit` bytes: for
+// logs.
 std::string printable(std::string_view text, size_t limit = 200);
 
-// Decodes text of a MySQL or OceanBase character set (gbk, gb18030, utf16, latin1, ...) to UTF-8. One object per
-// character set and thread.
+// Decodes text of a MySQL or OceanBase character set (gbk, gb18030, utf16, latin1, ...) to UTF-8.
+// One object per character set and thread.
 class CharsetDecoder {
  public:
     // Nothing when the platform does not know the character set.

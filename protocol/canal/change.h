@@ -1,5 +1,5 @@
-// What a source hands to the encoder: views into its packet buffer, valid until emit() completes. Nothing is converted
-// yet; a TablePlan says how. Sans-I/O.
+// What a source hands to the encoder: views into its packet buffer, valid until emit() completes.
+// Nothing is converted yet; a TablePlan says how. Sans-I/O.
 #pragma once
 
 #include <cstddef>
@@ -36,8 +36,8 @@ enum class RowKind : uint8_t {
 // Unknown: upstream did not log the value (an unchanged large object), which is not SQL's NULL.
 enum class CellState : uint8_t { Value, Null, Unknown };
 
-// A column's bytes as upstream sent them. The kCellPadding bytes in front of `data` must be readable, whatever they
-// hold: short values are moved by fixed-size copies.
+// A column's bytes as upstream sent them. The kCellPadding bytes in front of `data` must be
+// readable, whatever they hold: short values are moved by fixed-size copies.
 inline constexpr size_t kCellPadding = 16;
 
 struct Cell {
@@ -48,10 +48,11 @@ struct Cell {
 
 // Where in the log a transaction stands; kept with its entries until they are acknowledged.
 struct TxnMark {
-    std::string_view id;        // unique id of the transaction or DDL
-    int64_t commit_us = 0;      // commit time, microseconds since the epoch
-    int64_t checkpoint_us = 0;  // everything committed up to here was delivered before; microseconds since the epoch
-    bool ordered = false;       // the source sends in commit order, see OblogResume
+    std::string_view id;    // unique id of the transaction or DDL
+    int64_t commit_us = 0;  // commit time, microseconds since the epoch
+    int64_t checkpoint_us =
+        0;  // everything committed up to here was delivered before; microseconds since the epoch
+    bool ordered = false;  // the source sends in commit order, see OblogResume
 };
 
 // Header fields that differ from entry to entry.
@@ -65,7 +66,8 @@ struct TxnBegin {
     EventMark mark;
     TxnMark txn;
     int64_t thread_id = 0;
-    bool resumed = false;  // clients have its begin already: only the rest of the transaction follows
+    bool resumed =
+        false;  // clients have its begin already: only the rest of the transaction follows
 };
 
 // Columns in the order of the plan. Insert: no before; Delete: no after.
@@ -80,7 +82,8 @@ struct RowsChange {
     std::span<const RowImages> rows;
     EventMark mark;
     std::string_view row_id;  // upstream's own id of the row; empty: none
-    // Rows of the transaction up to and with these, filtered ones included: what resuming inside it counts.
+    // Rows of the transaction up to and with these, filtered ones included: what resuming inside it
+    // counts.
     uint64_t rows_done = 0;
 };
 

@@ -1,9 +1,9 @@
 #include "protocol/canal/entry_encoder.h"
 
+#include "protocol/canal/unix_timestamp.h"
+
 #include <array>
 #include <cstring>
-
-#include "protocol/canal/unix_timestamp.h"
 
 namespace obcanal::canal {
 namespace {
@@ -12,7 +12,8 @@ constexpr size_t kUsualCapacity = 1024 * 1024;
 constexpr size_t kFixedPart = 512;        // more than all of an entry that is no name, value or id
 constexpr size_t kColumnFixedPart = 128;  // more than tags, lengths, flags and props of a column
 
-// Column.props, whole fields: what marks a value that upstream did not log, and a key that is no primary key.
+// Column.props, whole fields: what marks a value that upstream did not log, and a key that is no
+// primary key.
 constexpr std::string_view kUnknownProp = "\x3a\x0f\x0a\x07unknown\x12\x04true";
 constexpr std::string_view kUniqueKeyProp = "\x3a\x11\x0a\x09uniqueKey\x12\x04true";
 constexpr std::string_view kRowsCount = "rowsCount";
@@ -72,7 +73,8 @@ void EntryEncoder::start() {
 }
 
 void EntryEncoder::put(const PaddedBytes& bytes) {
-    // The moves may write in front of the value: that place is still free, and start() keeps it reserved.
+    // The moves may write in front of the value: that place is still free, and start() keeps it
+    // reserved.
     constexpr size_t kMove = 16;
     const size_t size = bytes.size;
     if (size <= TablePlan::kPadding) {
@@ -114,7 +116,9 @@ void EntryEncoder::put_converted(const ColumnPlan& column, const Cell& cell) {
     switch (column.kind) {
         case ValueKind::Latin1: append_latin1(text_, value); break;
         case ValueKind::UnixTimestamp:
-            text_ = unix_timestamp_text(as_text(value), column.fraction_digits, column.zone_offset_seconds);
+            text_ = unix_timestamp_text(
+                as_text(value), column.fraction_digits, column.zone_offset_seconds
+            );
             break;
         case ValueKind::Charset:
             if (CharsetDecoder* known = decoder(column.charset)) {
@@ -194,7 +198,10 @@ void EntryEncoder::put_update(const TablePlan& plan, const RowImages& row) {
     for (size_t i = row.before.size(); i-- > 0;) {
         const auto [from, to] = after_[i];
         const size_t size = to - from;
-        out_.reserve((size > 0 ? size : row.before[i].size + plan.largest_column()) + kColumnFixedPart + kFixedPart);
+        out_.reserve(
+            (size > 0 ? size : row.before[i].size + plan.largest_column()) + kColumnFixedPart +
+            kFixedPart
+        );
         const size_t begin = out_.size();
         // An unchanged column has the same bytes in both images.
         if (size > 0) {
@@ -209,9 +216,13 @@ void EntryEncoder::put_update(const TablePlan& plan, const RowImages& row) {
 void EntryEncoder::put_row(const TablePlan& plan, const RowImages& row, RowKind kind) {
     const size_t begin = out_.size();
     switch (kind) {
-        case RowKind::Insert: put_column_list(plan, row.after, row_data_field::kAfterColumns, true); break;
+        case RowKind::Insert:
+            put_column_list(plan, row.after, row_data_field::kAfterColumns, true);
+            break;
         case RowKind::Update: put_update(plan, row); break;
-        case RowKind::Delete: put_column_list(plan, row.before, row_data_field::kBeforeColumns, false); break;
+        case RowKind::Delete:
+            put_column_list(plan, row.before, row_data_field::kBeforeColumns, false);
+            break;
     }
     close_message(row_change_field::kRowDatas, begin);
 }
@@ -283,13 +294,15 @@ Bytes EntryEncoder::close_boundary(EntryType type, const EventMark& mark) {
 Bytes EntryEncoder::encode(const DdlChange& change) {
     gtid_.assign(change.txn.id);
     start();
-    const std::string sql = is_utf8(as_bytes(change.sql)) ? std::string(change.sql) : repair_utf8(as_bytes(change.sql));
+    const std::string sql =
+        is_utf8(as_bytes(change.sql)) ? std::string(change.sql) : repair_utf8(as_bytes(change.sql));
     out_.reserve(
-        sql.size() + change.schema.size() + change.table.size() + change.default_schema.size() + gtid_.size() +
-        kFixedPart
+        sql.size() + change.schema.size() + change.table.size() + change.default_schema.size() +
+        gtid_.size() + kFixedPart
     );
     const auto event_type = static_cast<uint64_t>(change.type);
-    if (!change.default_schema.empty()) put_bytes_field(row_change_field::kDdlSchemaName, change.default_schema);
+    if (!change.default_schema.empty())
+        put_bytes_field(row_change_field::kDdlSchemaName, change.default_schema);
     put_bytes_field(row_change_field::kSql, sql);
     put_varint_field(row_change_field::kIsDdl, 1);
     put_varint_field(row_change_field::kEventType, event_type);

@@ -1,7 +1,13 @@
-// Writes a change as `record := 0x12 varint(len) Entry`, one `messages` field of Canal's Messages packet, in one pass from
-// the last byte to the first. The protobuf library is its oracle in tests: what is written parses and re-serialises to
-// the same bytes. Owned by a feed, one strand.
+// Writes a change as `record := 0x12 varint(len) Entry`, one `messages` field of Canal's Messages
+// packet, in one pass from the last byte to the first. The protobuf library is its oracle in tests:
+// what is written parses and re-serialises to the same bytes. Owned by a feed, one strand.
 #pragma once
+
+#include "protocol/base/bytes.h"
+#include "protocol/base/text.h"
+#include "protocol/canal/change.h"
+#include "protocol/canal/table_plan.h"
+#include "protocol/canal/wire_fields.h"
 
 #include <cstdint>
 #include <optional>
@@ -10,12 +16,6 @@
 #include <utility>
 #include <vector>
 
-#include "protocol/base/bytes.h"
-#include "protocol/base/text.h"
-#include "protocol/canal/change.h"
-#include "protocol/canal/table_plan.h"
-#include "protocol/canal/wire_fields.h"
-
 namespace obcanal::canal {
 
 class EntryEncoder {
@@ -23,8 +23,8 @@ class EntryEncoder {
     // `logfile_name`: Header.logfileName of every entry.
     explicit EntryEncoder(std::string_view logfile_name);
 
-    // The bytes are valid until the next call. Begin and Ddl start a transaction whose id becomes Header.gtid of
-    // all entries up to its end.
+    // The bytes are valid until the next call. Begin and Ddl start a transaction whose id becomes
+    // Header.gtid of all entries up to its end.
     Bytes encode(const TxnBegin& change);
     Bytes encode(const RowsChange& change);
     Bytes encode(const DdlChange& change);
@@ -45,7 +45,9 @@ class EntryEncoder {
     ColumnPlan::Head put_value(const ColumnPlan& column, const Cell& cell);
     void put_converted(const ColumnPlan& column, const Cell& cell);
     void put_row(const TablePlan& plan, const RowImages& row, RowKind kind);
-    void put_column_list(const TablePlan& plan, std::span<const Cell> cells, uint32_t field, bool updated);
+    void put_column_list(
+        const TablePlan& plan, std::span<const Cell> cells, uint32_t field, bool updated
+    );
     void put_update(const TablePlan& plan, const RowImages& row);
     // Writes length and tag of the message that started when size() was `begin`.
     void close_message(uint32_t field, size_t begin);

@@ -1,4 +1,5 @@
-// Numbers that must not be mixed up: a client of a destination, a batch of a client, an entry of a ring.
+// Numbers that must not be mixed up: a client of a destination, a batch of a client, an entry of a
+// ring.
 #pragma once
 
 #include <compare>

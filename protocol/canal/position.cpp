@@ -1,5 +1,10 @@
 #include "protocol/canal/position.h"
 
+#include "protocol/base/bytes.h"
+#include "protocol/base/json.h"
+#include "protocol/base/text.h"
+#include "protocol/canal/position_json.h"
+
 #include <boost/json/object.hpp>
 
 #include <algorithm>
@@ -7,11 +12,6 @@
 #include <concepts>
 #include <limits>
 #include <utility>
-
-#include "protocol/base/bytes.h"
-#include "protocol/base/json.h"
-#include "protocol/base/text.h"
-#include "protocol/canal/position_json.h"
 
 namespace obcanal::canal {
 
@@ -36,10 +36,12 @@ const json::value* find(const json::object& object, std::string_view name) {
 // fastjson also takes a number from a string and from a number with a fraction of zero.
 std::optional<int64_t> as_int64(const json::value& value) {
     if (const int64_t* number = value.if_int64()) return *number;
-    if (const json::string* text = value.if_string()) return parse_int({text->data(), text->size()});
+    if (const json::string* text = value.if_string())
+        return parse_int({text->data(), text->size()});
     if (const double* number = value.if_double()) {
         constexpr double kLimit = 9007199254740992.0;  // 2^53: exact below
-        if (*number >= -kLimit && *number <= kLimit && *number == static_cast<double>(static_cast<int64_t>(*number)))
+        if (*number >= -kLimit && *number <= kLimit &&
+            *number == static_cast<double>(static_cast<int64_t>(*number)))
             return static_cast<int64_t>(*number);
     }
     return std::nullopt;
@@ -89,7 +91,8 @@ Result<void> read_identity(const json::object& from, LogIdentity& to) {
     if (auto done = read(**address, "address", to.host); !done) return done;
     int64_t port = 0;
     if (auto done = read(**address, "port", port); !done) return done;
-    if (port < 0 || port > std::numeric_limits<uint16_t>::max()) return wrong("port", "is not 0..65535");
+    if (port < 0 || port > std::numeric_limits<uint16_t>::max())
+        return wrong("port", "is not 0..65535");
     to.port = static_cast<uint16_t>(port);
     return {};
 }
@@ -194,25 +197,33 @@ int order(const Value& a, const Value& b) {
 }
 
 // canal-for-ob's cursors name this journal and lack our member.
-bool is_checkpoint(const LogPosition& at) { return at.oblog || at.journal_name == "LogProxyMessageFile"; }
+bool is_checkpoint(const LogPosition& at) {
+    return at.oblog || at.journal_name == "LogProxyMessageFile";
+}
 
 int64_t checkpoint_us(const LogPosition& at) {
     return static_cast<int64_t>(
-        static_cast<uint64_t>(at.timestamp_ms / 1000) * 1'000'000U + static_cast<uint64_t>(at.position));
+        static_cast<uint64_t>(at.timestamp_ms / 1000) * 1'000'000U +
+        static_cast<uint64_t>(at.position)
+    );
 }
 
 }  // namespace
 
-Result<json::value> parse_canal_json(std::string_view text) { return parse_json(without_type_letters(text)); }
+Result<json::value> parse_canal_json(std::string_view text) {
+    return parse_json(without_type_letters(text));
+}
 
 Result<LogPosition> read_log_position(const json::value& value) {
     const json::object* object = value.if_object();
-    if (object == nullptr) return Error{Errc::BadPacket, Retry::Never, "position: not a JSON object"};
+    if (object == nullptr)
+        return Error{Errc::BadPacket, Retry::Never, "position: not a JSON object"};
     LogPosition position;
     auto identity = read_object(*object, "identity");
     if (!identity) return std::move(identity).error();
     if (*identity != nullptr) {
-        if (auto done = read_identity(**identity, position.identity); !done) return std::move(done).error();
+        if (auto done = read_identity(**identity, position.identity); !done)
+            return std::move(done).error();
     }
     auto entry = read_object(*object, "postion");
     if (!entry) return std::move(entry).error();

@@ -1,14 +1,15 @@
-// Canal's JSON dialect for those that nest a LogPosition in a larger document (meta.dat, PositionRange).
-// Pure functions, any thread. Cold path, except append_json: once per ack, no heap use beyond the target.
+// Canal's JSON dialect for those that nest a LogPosition in a larger document (meta.dat,
+// PositionRange). Pure functions, any thread. Cold path, except append_json: once per ack, no heap
+// use beyond the target.
 #pragma once
+
+#include "protocol/base/result.h"
+#include "protocol/canal/position.h"
 
 #include <boost/json/value.hpp>
 
 #include <string>
 #include <string_view>
-
-#include "protocol/base/result.h"
-#include "protocol/canal/position.h"
 
 namespace obcanal::canal {
 

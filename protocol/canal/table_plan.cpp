@@ -1,8 +1,8 @@
 #include "protocol/canal/table_plan.h"
 
-#include <algorithm>
-
 #include "protocol/canal/wire_fields.h"
+
+#include <algorithm>
 
 namespace obcanal::canal {
 namespace {
@@ -64,8 +64,9 @@ TablePlan::TablePlan(const TableSpec& spec) : schema_(spec.schema), table_(spec.
         ColumnPlan plan{};
         for (size_t head = 0; head < plan.head.size(); ++head) {
             plan.head[head] = resolve(spans[i].head[head]);
-            largest_column_ =
-                std::max<size_t>(largest_column_, plan.head[head].size + spans[i].tail.end - spans[i].tail.begin);
+            largest_column_ = std::max<size_t>(
+                largest_column_, plan.head[head].size + spans[i].tail.end - spans[i].tail.begin
+            );
         }
         plan.tail = resolve(spans[i].tail);
         plan.promote_above = column.promote_above;

@@ -1,6 +1,9 @@
-// How rows of one table version become Canal columns: everything that does not depend on the row is encoded once, here.
-// Immutable after construction, so any thread may read it; a source makes a new plan when a table changes.
+// How rows of one table version become Canal columns: everything that does not depend on the row is
+// encoded once, here. Immutable after construction, so any thread may read it; a source makes a new
+// plan when a table changes.
 #pragma once
+
+#include "protocol/base/bytes.h"
 
 #include <array>
 #include <cstdint>
@@ -9,8 +12,6 @@
 #include <string_view>
 #include <vector>
 
-#include "protocol/base/bytes.h"
-
 namespace obcanal::canal {
 
 // How a cell's bytes become the text of Column.value.
@@ -18,7 +19,8 @@ enum class ValueKind : uint8_t {
     Utf8,           // as they are; what is not UTF-8 is repaired as Java decodes it
     Latin1,         // binary: each byte as the character of that number, as Canal does
     Charset,        // text of another character set
-    UnixTimestamp,  // "seconds.microseconds" (libobcdc's enable_convert_timestamp_to_unix_timestamp)
+    UnixTimestamp,  // "seconds.microseconds" (libobcdc's
+                    // enable_convert_timestamp_to_unix_timestamp)
 };
 
 struct ColumnSpec {
@@ -27,14 +29,16 @@ struct ColumnSpec {
     std::string mysql_type;
     int32_t sql_type = 0;       // java.sql.Types
     int32_t null_sql_type = 0;  // the type written beside a NULL
-    // An unsigned integer that does not fit the signed type is sent with the next larger type, as Canal does.
+    // An unsigned integer that does not fit the signed type is sent with the next larger type, as
+    // Canal does.
     uint64_t promote_above = std::numeric_limits<uint64_t>::max();
     int32_t promoted_sql_type = 0;
     bool is_key = false;
-    bool unique_key = false;  // key because of a unique index, there being no primary key: marked in props
+    bool unique_key =
+        false;  // key because of a unique index, there being no primary key: marked in props
     ValueKind kind = ValueKind::Utf8;
-    std::string charset;             // ValueKind::Charset: MySQL's name
-    int32_t fraction_digits = 0;     // ValueKind::UnixTimestamp
+    std::string charset;              // ValueKind::Charset: MySQL's name
+    int32_t fraction_digits = 0;      // ValueKind::UnixTimestamp
     int32_t zone_offset_seconds = 0;  // ValueKind::UnixTimestamp: east of Greenwich
 };
 
@@ -73,7 +77,9 @@ class TablePlan {
     TablePlan& operator=(const TablePlan&) = delete;
 
     const std::vector<ColumnPlan>& columns() const { return columns_; }
-    const PaddedBytes& names() const { return names_; }  // Header: sourceType, schemaName, tableName
+    const PaddedBytes& names() const {
+        return names_;
+    }  // Header: sourceType, schemaName, tableName
     size_t largest_column() const { return largest_column_; }
     std::string_view schema() const { return schema_; }
     std::string_view table() const { return table_; }

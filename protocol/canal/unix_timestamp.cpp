@@ -1,21 +1,24 @@
 #include "protocol/canal/unix_timestamp.h"
 
+#include "protocol/base/text.h"
+
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdio>
 
-#include "protocol/base/text.h"
-
 namespace obcanal::canal {
 
-std::string unix_timestamp_text(std::string_view text, int32_t fraction_digits, int32_t zone_offset_seconds) {
+std::string unix_timestamp_text(
+    std::string_view text, int32_t fraction_digits, int32_t zone_offset_seconds
+) {
     constexpr int64_t kYear9999 = 253'402'300'799;
     constexpr int64_t kZeroDate = -1'000'000'000'000;  // far below any date that MySQL holds
     const size_t point = text.find('.');
     const auto seconds = parse_int(text.substr(0, point));
     if (!seconds || *seconds > kYear9999) return std::string(text);
-    const std::string_view digits = point == std::string_view::npos ? std::string_view() : text.substr(point + 1);
+    const std::string_view digits =
+        point == std::string_view::npos ? std::string_view() : text.substr(point + 1);
     if (digits.find_first_not_of("0123456789") != std::string_view::npos) return std::string(text);
 
     const auto wanted = static_cast<size_t>(std::clamp(fraction_digits, 0, 6));

@@ -1,12 +1,12 @@
-// Field numbers of Canal's Entry messages (Canal EntryProtocol) for the hand-written encoder, and forward appending of
-// single fields for what is encoded once.
+// Field numbers of Canal's Entry messages (Canal EntryProtocol) for the hand-written encoder, and
+// forward appending of single fields for what is encoded once.
 #pragma once
+
+#include "protocol/base/bytes.h"
 
 #include <cstdint>
 #include <string>
 #include <string_view>
-
-#include "protocol/base/bytes.h"
 
 namespace obcanal::canal {
 
@@ -17,7 +17,8 @@ inline constexpr uint32_t kHeader = 1, kEntryType = 2, kStoreValue = 3;
 namespace header_field {
 inline constexpr uint32_t kVersion = 1, kLogfileName = 2, kLogfileOffset = 3, kServerId = 4,
                           kServerEncode = 5, kExecuteTime = 6, kSourceType = 7, kSchemaName = 8,
-                          kTableName = 9, kEventLength = 10, kEventType = 11, kProps = 12, kGtid = 13;
+                          kTableName = 9, kEventLength = 10, kEventType = 11, kProps = 12,
+                          kGtid = 13;
 }
 
 namespace row_change_field {
@@ -30,8 +31,8 @@ inline constexpr uint32_t kBeforeColumns = 1, kAfterColumns = 2;
 }
 
 namespace column_field {
-inline constexpr uint32_t kIndex = 1, kSqlType = 2, kName = 3, kIsKey = 4, kUpdated = 5, kIsNull = 6,
-                          kProps = 7, kValue = 8, kMysqlType = 10;
+inline constexpr uint32_t kIndex = 1, kSqlType = 2, kName = 3, kIsKey = 4, kUpdated = 5,
+                          kIsNull = 6, kProps = 7, kValue = 8, kMysqlType = 10;
 }
 
 namespace transaction_field {  // TransactionBegin and TransactionEnd

@@ -1,7 +1,10 @@
-// The only place where sources include Boost.Asio. Coroutine rules that g++ 12.2 needs: one co_await per statement; no
-// capturing lambda, ?: or aggregate literal in a co_await or co_spawn expression; spawn named coroutine functions
-// with by-value parameters.
+// The only place where sources include Boost.Asio. Coroutine rules that g++ 12.2 needs: one
+// co_await per statement; no capturing lambda, ?: or aggregate literal in a co_await or co_spawn
+// expression; spawn named coroutine functions with by-value parameters.
 #pragma once
+
+#include "protocol/base/result.h"
+#include "protocol/net/awaitable.h"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -23,9 +26,6 @@
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
-
-#include "protocol/base/result.h"
-#include "protocol/net/awaitable.h"
 
 namespace obcanal {
 

@@ -1,10 +1,10 @@
 // The coroutine type of every interface that waits. Headers include this, never <boost/asio.hpp>.
 #pragma once
 
-#include <utility>
-
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+
+#include <utility>
 
 namespace obcanal {
 

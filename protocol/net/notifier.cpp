@@ -1,8 +1,8 @@
 #include "protocol/net/notifier.h"
 
-#include <list>
-
 #include "protocol/net/asio.h"
+
+#include <list>
 
 namespace obcanal {
 

@@ -1,14 +1,14 @@
-// A coalesced wake-up from any thread for coroutines that wait on one strand; one of the three bridges between strands.
-// A waiter checks its condition after arming and before waiting, so no wake-up is lost; notify() posts at most once
-// until somebody waits again.
+// A coalesced wake-up from any thread for coroutines that wait on one strand; one of the three
+// bridges between strands. A waiter checks its condition after arming and before waiting, so no
+// wake-up is lost; notify() posts at most once until somebody waits again.
 #pragma once
+
+#include "protocol/base/clock.h"
+#include "protocol/net/awaitable.h"
 
 #include <atomic>
 #include <chrono>
 #include <memory>
-
-#include "protocol/base/clock.h"
-#include "protocol/net/awaitable.h"
 
 namespace obcanal {
 
@@ -24,7 +24,8 @@ class Notifier {
     // Strand. Call before checking the condition that notify() announces.
     void arm() { armed_->store(true, std::memory_order_seq_cst); }
 
-    // Strand. REQUIRES: arm() and the check, without waiting in between. Returns at a notify() or at `until`.
+    // Strand. REQUIRES: arm() and the check, without waiting in between. Returns at a notify() or
+    // at `until`.
     Awaitable<void> wait(SteadyTime until);
 
  private:

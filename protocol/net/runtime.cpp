@@ -1,16 +1,18 @@
 #include "protocol/net/runtime.h"
 
+#include "protocol/net/asio.h"
+
 #include <csignal>
 #include <cstdlib>
 #include <thread>
-
-#include "protocol/net/asio.h"
 
 namespace obcanal {
 
 struct Runtime::State {
     explicit State(size_t count)
-        : context(static_cast<int>(count)), work(asio::make_work_guard(context)), threads_wanted(count) {}
+        : context(static_cast<int>(count)),
+          work(asio::make_work_guard(context)),
+          threads_wanted(count) {}
 
     asio::io_context context;
     asio::executor_work_guard<asio::io_context::executor_type> work;
@@ -60,7 +62,9 @@ Awaitable<void> call(std::function<void()> work) {
 }  // namespace
 
 Awaitable<void> BlockingLane::run(std::function<void()> work) {
-    co_await asio::co_spawn(state_->pool.get_executor(), call(std::move(work)), asio::use_awaitable);
+    co_await asio::co_spawn(
+        state_->pool.get_executor(), call(std::move(work)), asio::use_awaitable
+    );
 }
 
 Awaitable<int> wait_for_stop_signal() {

@@ -1,11 +1,11 @@
 // Threads that run coroutines, the lane for calls that block, and the process's signals.
 #pragma once
 
+#include "protocol/net/awaitable.h"
+
 #include <functional>
 #include <memory>
 #include <vector>
-
-#include "protocol/net/awaitable.h"
 
 namespace obcanal {
 
@@ -29,14 +29,15 @@ class Runtime {
     std::unique_ptr<State> state_;
 };
 
-// One thread for calls that block: SQL, fsync. Await hop(): what follows runs on the lane; hop back by awaiting the
-// strand again, or spawn a coroutine here and await it.
+// One thread for calls that block: SQL, fsync. Await hop(): what follows runs on the lane; hop back
+// by awaiting the strand again, or spawn a coroutine here and await it.
 class BlockingLane {
  public:
     BlockingLane();
     ~BlockingLane();
 
-    // Runs `work` on the lane and returns to the caller's executor. Awaiting coroutine must outlive it.
+    // Runs `work` on the lane and returns to the caller's executor. Awaiting coroutine must outlive
+    // it.
     Awaitable<void> run(std::function<void()> work);
 
  private:
@@ -44,7 +45,8 @@ class BlockingLane {
     std::unique_ptr<State> state_;
 };
 
-// Returns the number of the first SIGINT or SIGTERM; a second one ends the process at once with status 1.
+// Returns the number of the first SIGINT or SIGTERM; a second one ends the process at once with
+// status 1.
 Awaitable<int> wait_for_stop_signal();
 
 }  // namespace obcanal

@@ -1,14 +1,13 @@
 #include "protocol/net/stream.h"
 
+#include "protocol/net/asio.h"
+
+#include <boost/asio/ssl.hpp>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <array>
 #include <vector>
-
-#include <boost/asio/ssl.hpp>
-
-#include "protocol/net/asio.h"
 
 namespace obcanal {
 namespace {
@@ -126,7 +125,9 @@ Executor Stream::executor() const { return state_->socket.get_executor(); }
 
 namespace {
 
-Result<void> prepare_tls(ConnectionState& state, const TlsClientOptions& options, const Endpoint& to) {
+Result<void> prepare_tls(
+    ConnectionState& state, const TlsClientOptions& options, const Endpoint& to
+) {
     state.tls_context = std::make_unique<asio::ssl::context>(asio::ssl::context::tls_client);
     asio::ssl::context& context = *state.tls_context;
     boost::system::error_code code;
@@ -141,12 +142,23 @@ Result<void> prepare_tls(ConnectionState& state, const TlsClientOptions& options
     } else {
         context.load_verify_file(options.ca_file, code);
     }
-    if (code) return Error{Errc::BadConfig, Retry::Never, "TLS CA " + options.ca_file + ": " + code.message()};
+    if (code)
+        return Error{
+            Errc::BadConfig, Retry::Never, "TLS CA " + options.ca_file + ": " + code.message()
+        };
     if (!options.cert_file.empty()) {
         context.use_certificate_chain_file(options.cert_file, code);
-        if (code) return Error{Errc::BadConfig, Retry::Never, "TLS certificate " + options.cert_file + ": " + code.message()};
+        if (code)
+            return Error{
+                Errc::BadConfig,
+                Retry::Never,
+                "TLS certificate " + options.cert_file + ": " + code.message()
+            };
         context.use_private_key_file(options.key_file, asio::ssl::context::pem, code);
-        if (code) return Error{Errc::BadConfig, Retry::Never, "TLS key " + options.key_file + ": " + code.message()};
+        if (code)
+            return Error{
+                Errc::BadConfig, Retry::Never, "TLS key " + options.key_file + ": " + code.message()
+            };
     }
     context.set_verify_mode(asio::ssl::verify_peer, code);
     state.tls = std::make_unique<TlsSocket>(state.socket, context);
@@ -180,7 +192,8 @@ Awaitable<Result<Stream>> connect(Endpoint to, ConnectOptions options) {
         std::tie(code) = co_await state->socket.async_connect(address.endpoint(), kNoThrow);
         if (!code) break;
     }
-    if (deadline.expired()) co_return Error{Errc::Timeout, Retry::Backoff, context + ": no answer in time"};
+    if (deadline.expired())
+        co_return Error{Errc::Timeout, Retry::Backoff, context + ": no answer in time"};
     if (code) co_return to_error(code, context);
 
     boost::system::error_code ignored;
@@ -190,8 +203,12 @@ Awaitable<Result<Stream>> connect(Endpoint to, ConnectOptions options) {
     if (options.tls) {
         Result<void> prepared = prepare_tls(*state, *options.tls, to);
         if (!prepared) co_return prepared.error();
-        std::tie(code) = co_await state->tls->async_handshake(asio::ssl::stream_base::client, kNoThrow);
-        if (deadline.expired()) co_return Error{Errc::Timeout, Retry::Backoff, context + ": TLS handshake took too long"};
+        std::tie(code) =
+            co_await state->tls->async_handshake(asio::ssl::stream_base::client, kNoThrow);
+        if (deadline.expired())
+            co_return Error{
+                Errc::Timeout, Retry::Backoff, context + ": TLS handshake took too long"
+            };
         if (code) co_return Error{Errc::Auth, Retry::Backoff, context + ": TLS: " + code.message()};
     }
     deadline.disarm();
@@ -218,7 +235,9 @@ Result<Listener> Listener::bind(Executor executor, const std::string& host, uint
         asio::ip::tcp::resolver resolver(executor);
         const auto found = resolver.resolve(host, std::to_string(port), code);
         if (code || found.empty()) {
-            return Error{Errc::BadConfig, Retry::Never, "listen on " + host + ": " + code.message()};
+            return Error{
+                Errc::BadConfig, Retry::Never, "listen on " + host + ": " + code.message()
+            };
         }
         address = found.begin()->endpoint().address();
     }
@@ -236,7 +255,9 @@ Result<Listener> Listener::bind(Executor executor, const std::string& host, uint
     if (!code) state->acceptor.bind(endpoint, code);
     if (!code) state->acceptor.listen(4096, code);
     if (code) {
-        return Error{Errc::Io, Retry::Never, "listen on " + endpoint_text(endpoint) + ": " + code.message()};
+        return Error{
+            Errc::Io, Retry::Never, "listen on " + endpoint_text(endpoint) + ": " + code.message()
+        };
     }
     return Listener(std::move(state));
 }
@@ -275,7 +296,9 @@ struct Deadline::State {
 };
 
 Deadline::Deadline(const Stream& stream)
-    : state_(std::make_shared<State>(State{asio::steady_timer(stream.state_->socket.get_executor()), stream.state_})) {}
+    : state_(std::make_shared<State>(
+          State{asio::steady_timer(stream.state_->socket.get_executor()), stream.state_}
+      )) {}
 
 Deadline::~Deadline() { disarm(); }
 

@@ -1,6 +1,12 @@
-// One TCP connection, plain or TLS, and the listener that accepts them. A stream belongs to the strand it was made on;
-// close() makes everything that is awaited on it return an error, which is how all waiting is ended.
+// One TCP connection, plain or TLS, and the listener that accepts them. A stream belongs to the
+// strand it was made on; close() makes everything that is awaited on it return an error, which is
+// how all waiting is ended.
 #pragma once
+
+#include "protocol/base/bytes.h"
+#include "protocol/base/result.h"
+#include "protocol/base/text.h"
+#include "protocol/net/awaitable.h"
 
 #include <chrono>
 #include <cstdint>
@@ -8,11 +14,6 @@
 #include <optional>
 #include <span>
 #include <string>
-
-#include "protocol/base/bytes.h"
-#include "protocol/base/result.h"
-#include "protocol/base/text.h"
-#include "protocol/net/awaitable.h"
 
 namespace obcanal {
 
@@ -37,22 +38,26 @@ class Stream {
 
     // At least one byte, or an error; the end of the stream is Errc::Closed.
     Awaitable<Result<size_t>> read_some(std::span<std::byte> into);
-    // All pieces, in one system call where the kernel takes them. They must stay alive until this returns.
+    // All pieces, in one system call where the kernel takes them. They must stay alive until this
+    // returns.
     Awaitable<Result<void>> write(std::span<const Bytes> pieces);
     Awaitable<Result<void>> write(Bytes piece);
-    // Returns when there is something to read, or the peer is gone, or close() was called. Plain TCP only.
+    // Returns when there is something to read, or the peer is gone, or close() was called. Plain
+    // TCP only.
     Awaitable<void> wait_readable();
     // Ends wait_readable(). REQUIRES: nothing else is awaited on this stream.
     void stop_waiting();
-    // Whether the peer has closed its side and nothing is left to read. Never waits; plain TCP only.
+    // Whether the peer has closed its side and nothing is left to read. Never waits; plain TCP
+    // only.
     bool at_end() const;
 
     // Strand of the stream only.
     void close();
     bool is_open() const;
 
-    // Asks the kernel to acknowledge what was received at once instead of up to 40 ms later: clients that write a
-    // length and a body separately with Nagle's algorithm on wait for it. Linux forgets it; re-arm after each read.
+    // Asks the kernel to acknowledge what was received at once instead of up to 40 ms later:
+    // clients that write a length and a body separately with Nagle's algorithm on wait for it.
+    // Linux forgets it; re-arm after each read.
     void quick_ack();
     // Size of the kernel's receive buffer (SO_RCVBUF).
     void set_receive_buffer(int bytes);
@@ -67,7 +72,8 @@ class Stream {
     friend class Deadline;
 };
 
-// Connects on the executor of the calling coroutine; tries every address of the name within the timeout.
+// Connects on the executor of the calling coroutine; tries every address of the name within the
+// timeout.
 Awaitable<Result<Stream>> connect(Endpoint to, ConnectOptions options);
 
 class Listener {
@@ -79,7 +85,8 @@ class Listener {
     Listener& operator=(Listener&&) noexcept;
     ~Listener();
 
-    // The connection lives on a strand of its own. Out of descriptors is an Error with Retry::Backoff.
+    // The connection lives on a strand of its own. Out of descriptors is an Error with
+    // Retry::Backoff.
     Awaitable<Result<Stream>> accept();
     void close();
     uint16_t port() const;

@@ -1,8 +1,8 @@
 #include "protocol/net/task_group.h"
 
-#include <atomic>
-
 #include "protocol/net/asio.h"
+
+#include <atomic>
 
 namespace obcanal {
 

@@ -1,9 +1,9 @@
 // Counts coroutines that were spawned together, so that their end can be awaited. One strand.
 #pragma once
 
-#include <memory>
-
 #include "protocol/net/awaitable.h"
+
+#include <memory>
 
 namespace obcanal {
 
@@ -11,7 +11,8 @@ class TaskGroup {
  public:
     explicit TaskGroup(Executor strand);
 
-    // Starts the coroutine on `where`. An exception that leaves it ends the process: top frames catch what they expect.
+    // Starts the coroutine on `where`. An exception that leaves it ends the process: top frames
+    // catch what they expect.
     void spawn(Executor where, Awaitable<void> task);
     size_t running() const;
     // Strand. Returns when none is running any more.

@@ -6,7 +6,7 @@ namespace obcanal::oblog {
 
 ResumeWindow::ResumeWindow(const ResumeState& state, size_t max_ids)
     : max_ids_(max_ids),
-      checkpoint_us_(state.checkpoint_us),
+      checkpoint_us_(std::max<int64_t>(state.checkpoint_us, 0)),
       commit_us_(state.commit_us > 0 ? state.commit_us : kNever),
       ordered_(state.ordered),
       open_(state.open),
@@ -74,8 +74,8 @@ void ResumeWindow::checkpoint(int64_t us) {
     std::erase_if(consumed_, [us](const Consumed& one) { return one.commit_us < us - kSlackUs; });
 }
 
-// An ordered window can't say that something below its commit time is missing, so what comes late ends the order
-// until nothing of that time can come again.
+// An ordered window can't say that something below its commit time is missing, so what comes late
+// ends the order until nothing of that time can come again.
 void ResumeWindow::note_order(int64_t commit_us) {
     if (commit_us >= commit_us_) return;
     if (ordered_) ++out_of_order_;
@@ -112,7 +112,8 @@ void ResumeWindow::consumed_rows(int64_t commit_us, std::string_view id, uint64_
 
 ResumeState ResumeWindow::state() const {
     ResumeState state{
-        checkpoint_us_, commit_us_ == kNever ? 0 : commit_us_, ordered_, {}, open_, open_rows_};
+        checkpoint_us_, commit_us_ == kNever ? 0 : commit_us_, ordered_, {}, open_, open_rows_
+    };
     state.consumed.reserve(consumed_.size());
     for (const Consumed& one : consumed_) state.consumed.push_back(one.id);
     return state;

@@ -1,8 +1,8 @@
-// What of an oblogproxy stream was consumed already. A proxy can only be asked for everything since a checkpoint and
-// sends again what was committed since; this tells which of it to leave out. Used twice: by the feed for what it has put
-// into the ring, and by whoever follows the acks for what clients have consumed. In doubt it says "not consumed":
-// repeating is allowed, losing is not.
-// One owner, one thread. Calls are per transaction or per batch; nothing is allocated per row.
+// What of an oblogproxy stream was consumed already. A proxy can only be asked for everything since
+// a checkpoint and sends again what was committed since; this tells which of it to leave out. Used
+// twice: by the feed for what it has put into the ring, and by whoever follows the acks for what
+// clients have consumed. In doubt it says "not consumed": repeating is allowed, losing is not. One
+// owner, one thread. Calls are per transaction or per batch; nothing is allocated per row.
 #pragma once
 
 #include <cstddef>
@@ -21,8 +21,8 @@ namespace obcanal::oblog {
 struct ResumeState {
     int64_t checkpoint_us = 0;
     int64_t commit_us = 0;  // highest commit time consumed
-    // True: everything committed before commit_us was consumed and `consumed` lists what was at that very microsecond.
-    // False: `consumed` lists all that may come again.
+    // True: everything committed before commit_us was consumed and `consumed` lists what was at
+    // that very microsecond. False: `consumed` lists all that may come again.
     bool ordered = false;
     std::vector<std::string> consumed;  // in the order of consumption; an id may repeat
     std::string open;                   // a transaction consumed up to open_rows; empty: none
@@ -33,8 +33,8 @@ struct ResumeState {
 
 class ResumeWindow {
  public:
-    // A proxy may send what was committed this long before the checkpoint: some know only whole seconds, and the log
-    // library may start a little early.
+    // A proxy may send what was committed this long before the checkpoint: some know only whole
+    // seconds, and the log library may start a little early.
     static constexpr int64_t kSlackUs = 2'000'000;
     // Ids kept; beyond it the oldest are forgotten, so their transactions may be repeated.
     static constexpr size_t kMaxIds = 10'000;
@@ -47,13 +47,13 @@ class ResumeWindow {
     void restart();
 
     // -- once per transaction or DDL that comes in.
-    // Whether transactions come in the order of commit time (OceanBase 4). Takes effect when nothing that was consumed
-    // in another order can come again.
+    // Whether transactions come in the order of commit time (OceanBase 4). Takes effect when
+    // nothing that was consumed in another order can come again.
     void set_ordered(bool ordered);
     // True: leave this one out. Asking takes one occurrence of the id off, so ask once for each.
     bool was_consumed(int64_t commit_us, std::string_view id);
-    // Rows at the front of this transaction that were consumed; nothing: not even its begin. Ask once, after
-    // was_consumed() said false.
+    // Rows at the front of this transaction that were consumed; nothing: not even its begin. Ask
+    // once, after was_consumed() said false.
     std::optional<uint64_t> rows_to_skip(int64_t commit_us, std::string_view id);
 
     // -- once per transaction or batch that was consumed.

@@ -1,8 +1,8 @@
 #include "server/instance/feed.h"
 
-#include <variant>
-
 #include "protocol/net/asio.h"
+
+#include <variant>
 
 namespace obcanal::instance {
 
@@ -64,7 +64,8 @@ Awaitable<Result<void>> Feed::emit(std::span<const Change> changes) {
             if (!flushed) co_return flushed;
         }
         open_rows_.reset();
-        if (step->facts.kind == EntryKind::End) transactions_.fetch_add(1, std::memory_order_relaxed);
+        if (step->facts.kind == EntryKind::End)
+            transactions_.fetch_add(1, std::memory_order_relaxed);
     }
     co_return Result<void>{};
 }

@@ -1,17 +1,17 @@
-// The way of changes into the ring: encode once, buffer until the transaction is whole, publish. Feed strand, except
-// checkpoint() and its kin.
+// The way of changes into the ring: encode once, buffer until the transaction is whole, publish.
+// Feed strand, except checkpoint() and its kin.
 #pragma once
+
+#include "protocol/canal/entry_encoder.h"
+#include "server/source/source.h"
+#include "server/store/event_ring.h"
+#include "server/store/txn_buffer.h"
 
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
-
-#include "protocol/canal/entry_encoder.h"
-#include "server/source/source.h"
-#include "server/store/event_ring.h"
-#include "server/store/txn_buffer.h"
 
 namespace obcanal::instance {
 
@@ -23,8 +23,12 @@ struct Checkpoint {
 
 class Feed : public source::ChangeSink {
  public:
-    Feed(store::EventRing& ring, std::shared_ptr<ChunkPool> pool, store::TxnBufferOptions options,
-         std::string_view logfile_name);
+    Feed(
+        store::EventRing& ring,
+        std::shared_ptr<ChunkPool> pool,
+        store::TxnBufferOptions options,
+        std::string_view logfile_name
+    );
 
     Awaitable<Result<void>> emit(std::span<const canal::Change> changes) override;
     std::optional<uint64_t> open_rows() const override { return open_rows_; }

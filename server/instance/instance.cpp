@@ -1,13 +1,13 @@
 #include "server/instance/instance.h"
 
-#include <algorithm>
-#include <random>
-#include <utility>
-
 #include "protocol/base/clock.h"
 #include "protocol/net/asio.h"
 #include "server/filter/table_filter.h"
 #include "server/source/registry.h"
+
+#include <algorithm>
+#include <random>
+#include <utility>
 
 namespace obcanal::instance {
 
@@ -18,8 +18,11 @@ using canal::LogPosition;
 namespace {
 
 store::RingLimits ring_limits(const config::InstanceConfig& config) {
-    return {config.memory_buffer_size, config.memory_buffer_size * config.memory_buffer_memunit,
-            config.ddl_isolation};
+    return {
+        config.memory_buffer_size,
+        config.memory_buffer_size * config.memory_buffer_memunit,
+        config.ddl_isolation
+    };
 }
 
 store::TxnBufferOptions buffer_options(const config::InstanceConfig& config) {
@@ -54,7 +57,9 @@ Instance::~Instance() = default;
 
 Result<void> Instance::check_running() const {
     if (phase_.load() == Phase::Running) return {};
-    return Error{Errc::NotFound, Retry::Backoff, "destination:" + config_.destination + " should start first"};
+    return Error{
+        Errc::NotFound, Retry::Backoff, "destination:" + config_.destination + " should start first"
+    };
 }
 
 Result<void> Instance::use_filter(const std::string& expression) {
@@ -80,8 +85,14 @@ Awaitable<Result<void>> Instance::start() {
         ledger_.subscribe(client.id, client.filter);
         if (!client.filter || client.filter->empty()) continue;
         Result<void> own = use_filter(*client.filter);
-        if (!own) co_return std::move(own).error().in("filter of client " + std::to_string(client.id.value));
-        log_.info("a subscribed client's filter replaces the configured one", {{"client", client.id.value}, {"filter", *client.filter}});
+        if (!own)
+            co_return std::move(own).error().in(
+                "filter of client " + std::to_string(client.id.value)
+            );
+        log_.info(
+            "a subscribed client's filter replaces the configured one",
+            {{"client", client.id.value}, {"filter", *client.filter}}
+        );
     }
     Result<std::unique_ptr<source::Source>> made = source::make_source(config_, filter_);
     if (!made) co_return std::move(made).error();
@@ -91,7 +102,13 @@ Awaitable<Result<void>> Instance::start() {
     if (const LogPosition* cursor = meta::earliest_cursor(*table)) from = *cursor;
     tracker_ = source_->tracker(from);
     if (from) {
-        log_.info("start behind the first cursor", {{"journal", from->journal_name}, {"position", from->position}, {"timestamp", from->timestamp_ms}, {"gtid", from->gtid}});
+        log_.info(
+            "start behind the first cursor",
+            {{"journal", from->journal_name},
+             {"position", from->position},
+             {"timestamp", from->timestamp_ms},
+             {"gtid", from->gtid}}
+        );
     } else {
         log_.info("no cursor, start as configured");
     }
@@ -112,7 +129,10 @@ Awaitable<void> Instance::feed_loop(std::optional<LogPosition> from) {
         feed_.drop_open();
         if (stop_requested_.load()) break;
         if (error.retry == Retry::Never) {
-            log_.error("the source stopped for good", {{"cause", error.detail}, {"kind", errc_name(error.code)}});
+            log_.error(
+                "the source stopped for good",
+                {{"cause", error.detail}, {"kind", errc_name(error.code)}}
+            );
             source_failed_.store(true);  // what is in the ring is served on
             break;
         }
@@ -137,7 +157,8 @@ Awaitable<void> Instance::flush_loop() {
         Result<void> flushed;
         const auto flush = [this, &flushed] { flushed = meta_->flush(); };
         co_await lane_.run(flush);
-        if (!flushed && !cursors_failed_) log_.error("cursors can't be written", {{"cause", flushed.error().detail}});
+        if (!flushed && !cursors_failed_)
+            log_.error("cursors can't be written", {{"cause", flushed.error().detail}});
         if (flushed && cursors_failed_) log_.info("cursors are written again");
         cursors_failed_ = !flushed.ok();
     }
@@ -183,13 +204,17 @@ Awaitable<Result<void>> Instance::subscribe(ClientId client, std::string filter)
     if (!filter.empty()) {
         Result<void> used = use_filter(filter);
         if (!used) co_return used;
-        log_.info("a client's filter replaces the one in force for all", {{"client", client.value}, {"filter", filter}});
+        log_.info(
+            "a client's filter replaces the one in force for all",
+            {{"client", client.value}, {"filter", filter}}
+        );
     }
     ledger_.subscribe(client, filter);
     Result<void> stored = meta_->subscribe(client, filter);
     if (!stored) co_return stored;
     const bool anything_known = ring_.acked().value >= 0 || checkpoint_us_ > 0;
-    if (!meta_->cursor(client) && anything_known) co_return meta_->save_cursor(client, tracker_->position());
+    if (!meta_->cursor(client) && anything_known)
+        co_return meta_->save_cursor(client, tracker_->position());
     co_return Result<void>{};
 }
 
@@ -216,11 +241,16 @@ Result<GetReply> Instance::take(const GetRequest& request, store::BatchLimit lim
 Awaitable<Result<GetReply>> Instance::get(GetRequest request, Cancelled cancelled) {
     const std::shared_ptr<Instance> self = shared_from_this();
     if (Result<void> running = check_running(); !running) co_return std::move(running).error();
-    if (Result<void> known = ledger_.check_subscribed(request.client); !known) co_return std::move(known).error();
+    if (Result<void> known = ledger_.check_subscribed(request.client); !known)
+        co_return std::move(known).error();
     const store::BatchLimit limit = limit_of(request);
     const bool has_data = next_ <= ring_.published();
     if (has_data && (request.fetch_size < 0 || (request.fetch_size == 0 && limit.bytes < 0))) {
-        co_return Error{Errc::BadPacket, Retry::Never, "fetch size " + std::to_string(request.fetch_size) + " is out of range"};
+        co_return Error{
+            Errc::BadPacket,
+            Retry::Never,
+            "fetch size " + std::to_string(request.fetch_size) + " is out of range"
+        };
     }
     if (!request.wait) {
         if (!has_data) co_return GetReply{BatchId{-1}, {}};
@@ -251,16 +281,22 @@ Awaitable<Result<GetReply>> Instance::get(GetRequest request, Cancelled cancelle
 }
 
 Result<void> Instance::ack_entries(const meta::OpenBatch& batch) {
-    // Another client of this destination may have acknowledged or rolled back past it: they share one ring.
+    // Another client of this destination may have acknowledged or rolled back past it: they share
+    // one ring.
     if (batch.last <= ring_.acked() || batch.last >= next_) {
-        return Error{Errc::Conflict, Retry::Never, "no match ack position" + canal::to_json(tracker_->position(), false)};
+        return Error{
+            Errc::Conflict,
+            Retry::Never,
+            "no match ack position" + canal::to_json(tracker_->position(), false)
+        };
     }
     const store::Slot* previous = nullptr;
     store::Slot last{};
     const auto visit = [this, &previous, &last](const store::Slot& slot) {
         const bool other = previous != nullptr && previous->txn != slot.txn;
         if (other) tracker_->consumed(*previous->txn, previous->rows_done, false);
-        const bool complete = slot.kind == store::EntryKind::End || slot.kind == store::EntryKind::Ddl ||
+        const bool complete = slot.kind == store::EntryKind::End ||
+                              slot.kind == store::EntryKind::Ddl ||
                               slot.kind == store::EntryKind::Statement;
         if (complete) tracker_->consumed(*slot.txn, slot.rows_done, true);
         last = slot;

@@ -1,14 +1,7 @@
-// One destination: feed, ring, subscriptions and cursors, from start to stop. Client requests run on the instance strand;
-// sessions hop there and back. The semantics of get, ack and rollback are those of Canal's CanalServerWithEmbedded.
+// One destination: feed, ring, subscriptions and cursors, from start to stop. Client requests run
+// on the instance strand; sessions hop there and back. The semantics of get, ack and rollback are
+// those of Canal's CanalServerWithEmbedded.
 #pragma once
-
-#include <atomic>
-#include <chrono>
-#include <cstdint>
-#include <memory>
-#include <optional>
-#include <string>
-#include <vector>
 
 #include "protocol/base/log.h"
 #include "protocol/base/result.h"
@@ -23,6 +16,14 @@
 #include "server/meta/meta_store.h"
 #include "server/source/source.h"
 #include "server/store/event_ring.h"
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace obcanal::instance {
 
@@ -76,7 +77,8 @@ class Instance : public std::enable_shared_from_this<Instance> {
     // Makes waiting get() calls look at their Cancelled.
     void wake() { ring_.readable().notify(); }
     Phase phase() const { return phase_.load(); }
-    // The source ended with an error that trying again can't mend; what was read before is still served.
+    // The source ended with an error that trying again can't mend; what was read before is still
+    // served.
     bool source_failed() const { return source_failed_.load(); }
 
  private:
@@ -106,8 +108,8 @@ class Instance : public std::enable_shared_from_this<Instance> {
     std::unique_ptr<source::Source> source_;
     std::unique_ptr<source::PositionTracker> tracker_;
     TaskGroup tasks_;
-    Notifier stopping_;        // flush loop waits
-    Notifier feed_stopping_;   // feed loop waits
+    Notifier stopping_;       // flush loop waits
+    Notifier feed_stopping_;  // feed loop waits
     std::atomic<bool> stop_requested_{false};
     std::atomic<bool> source_failed_{false};
     std::atomic<Phase> phase_{Phase::Idle};

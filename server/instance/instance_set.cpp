@@ -1,10 +1,10 @@
 #include "server/instance/instance_set.h"
 
-#include <utility>
-
 #include "protocol/net/asio.h"
 #include "server/meta/file_meta_store.h"
 #include "server/meta/memory_meta_store.h"
+
+#include <utility>
 
 namespace obcanal::instance {
 namespace {
@@ -13,7 +13,8 @@ Result<std::unique_ptr<meta::MetaStore>> make_store(
     const config::InstanceConfig& config, const std::string& data_dir
 ) {
     switch (config.meta) {
-        case config::MetaKind::Memory: return std::unique_ptr<meta::MetaStore>(std::make_unique<meta::MemoryMetaStore>());
+        case config::MetaKind::Memory:
+            return std::unique_ptr<meta::MetaStore>(std::make_unique<meta::MemoryMetaStore>());
         case config::MetaKind::File:
             return std::unique_ptr<meta::MetaStore>(
                 std::make_unique<meta::FileMetaStore>(data_dir, config.destination)
@@ -21,8 +22,10 @@ Result<std::unique_ptr<meta::MetaStore>> make_store(
         case config::MetaKind::ZooKeeper: break;
     }
     return Error{
-        Errc::Unsupported, Retry::Never,
-        "cursors in ZooKeeper (default-instance.xml) are not available in this version; use file-instance.xml"
+        Errc::Unsupported,
+        Retry::Never,
+        "cursors in ZooKeeper (default-instance.xml) are not available in this version; use "
+        "file-instance.xml"
     };
 }
 
@@ -39,7 +42,9 @@ Awaitable<void> InstanceSet::start(std::vector<config::InstanceConfig> instances
         const std::string destination = config.destination;
         Result<std::unique_ptr<meta::MetaStore>> store = make_store(config, data_dir_);
         if (!store) {
-            log_.error("start failed", {{"destination", destination}, {"cause", store.error().detail}});
+            log_.error(
+                "start failed", {{"destination", destination}, {"cause", store.error().detail}}
+            );
             continue;
         }
         Instance::Parts parts;
@@ -52,11 +57,14 @@ Awaitable<void> InstanceSet::start(std::vector<config::InstanceConfig> instances
         auto instance = std::make_shared<Instance>(std::move(parts));
         instances_.push_back(instance);
         const Executor strand = instance->strand();
-        Result<void> started = co_await asio::co_spawn(strand, instance->start(), asio::use_awaitable);
+        Result<void> started =
+            co_await asio::co_spawn(strand, instance->start(), asio::use_awaitable);
         if (started) {
             log_.info("start successful", {{"destination", destination}});
         } else {
-            log_.error("start failed", {{"destination", destination}, {"cause", started.error().detail}});
+            log_.error(
+                "start failed", {{"destination", destination}, {"cause", started.error().detail}}
+            );
         }
     }
 }

@@ -1,10 +1,6 @@
-// All destinations of this server. One that fails to start is kept with its reason and harms no other. find() from any
-// thread; the rest on the strand that starts and stops the server.
+// All destinations of this server. One that fails to start is kept with its reason and harms no
+// other. find() from any thread; the rest on the strand that starts and stops the server.
 #pragma once
-
-#include <memory>
-#include <string_view>
-#include <vector>
 
 #include "protocol/base/log.h"
 #include "protocol/net/awaitable.h"
@@ -12,6 +8,10 @@
 #include "server/config/instance_config.h"
 #include "server/config/server_config.h"
 #include "server/instance/instance.h"
+
+#include <memory>
+#include <string_view>
+#include <vector>
 
 namespace obcanal::instance {
 

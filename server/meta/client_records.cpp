@@ -12,7 +12,9 @@ namespace {
 
 template <class Clients>
 auto find(Clients& clients, ClientId client) {
-    return std::find_if(clients.begin(), clients.end(), [client](const ClientRecord& one) { return one.id == client; });
+    return std::find_if(clients.begin(), clients.end(), [client](const ClientRecord& one) {
+        return one.id == client;
+    });
 }
 
 }  // namespace
@@ -21,7 +23,8 @@ const LogPosition* earliest_cursor(const ClientTable& table) {
     const LogPosition* earliest = nullptr;
     for (const ClientRecord& client : table.clients) {
         if (!client.cursor) continue;
-        if (earliest == nullptr || compare(*client.cursor, *earliest) < 0) earliest = &*client.cursor;
+        if (earliest == nullptr || compare(*client.cursor, *earliest) < 0)
+            earliest = &*client.cursor;
     }
     return earliest;
 }
@@ -60,6 +63,8 @@ const LogPosition* ClientRecords::cursor(ClientId client) const {
     return former == former_.end() ? nullptr : &former->second;
 }
 
-bool ClientRecords::subscribed(ClientId client) const { return find(table_.clients, client) != table_.clients.end(); }
+bool ClientRecords::subscribed(ClientId client) const {
+    return find(table_.clients, client) != table_.clients.end();
+}
 
 }  // namespace obcanal::meta

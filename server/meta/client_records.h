@@ -1,11 +1,12 @@
-// The table of clients that every store keeps in memory. Not thread-safe: its store says who may call.
+// The table of clients that every store keeps in memory. Not thread-safe: its store says who may
+// call.
 #pragma once
+
+#include "server/meta/meta_store.h"
 
 #include <map>
 #include <optional>
 #include <string>
-
-#include "server/meta/meta_store.h"
 
 namespace obcanal::meta {
 

@@ -1,5 +1,7 @@
 #include "server/meta/cursor_journal.h"
 
+#include "protocol/base/bytes.h"
+
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -7,8 +9,6 @@
 #include <cerrno>
 #include <cstring>
 #include <utility>
-
-#include "protocol/base/bytes.h"
 
 namespace obcanal::meta {
 
@@ -59,7 +59,8 @@ Result<std::string> read_slot(const FileHandle& file, const std::string& path, s
 
 // Cuts `slot` to its real size. False: torn, or never written.
 bool check_slot(std::string& slot) {
-    if (slot.size() < CursorJournal::kHeaderBytes || load<uint64_t>(slot, 0) != kMagic) return false;
+    if (slot.size() < CursorJournal::kHeaderBytes || load<uint64_t>(slot, 0) != kMagic)
+        return false;
     const size_t size = load<uint32_t>(slot, kSizeAt);
     if (size > slot.size() - CursorJournal::kHeaderBytes) return false;
     slot.resize(CursorJournal::kHeaderBytes + size);
@@ -73,7 +74,11 @@ Result<CursorJournal> CursorJournal::open(std::string path) {
     if (!file.is_open()) return file_error(path, "can't open");
     if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
         if (errno == EWOULDBLOCK)
-            return Error{Errc::Conflict, Retry::Backoff, path + ": in use by another instance of this destination"};
+            return Error{
+                Errc::Conflict,
+                Retry::Backoff,
+                path + ": in use by another instance of this destination"
+            };
         return file_error(path, "can't lock");
     }
     CursorJournal journal(std::move(file), std::move(path));
@@ -92,7 +97,8 @@ Result<CursorJournal> CursorJournal::open(std::string path) {
 
 std::optional<std::string> CursorJournal::newest_payload(const Sha1& content) const {
     if (!newest_) return std::nullopt;
-    if (load<Sha1>(*newest_, kBaseAt) != content && load<Sha1>(*newest_, kNextBaseAt) != content) return std::nullopt;
+    if (load<Sha1>(*newest_, kBaseAt) != content && load<Sha1>(*newest_, kNextBaseAt) != content)
+        return std::nullopt;
     return newest_->substr(kHeaderBytes);
 }
 

@@ -1,12 +1,13 @@
-// The few file operations that the meta store needs, with errors that name the path. Any thread; they block on the disk.
+// The few file operations that the meta store needs, with errors that name the path. Any thread;
+// they block on the disk.
 #pragma once
+
+#include "protocol/base/result.h"
 
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
-
-#include "protocol/base/result.h"
 
 namespace obcanal::meta {
 
@@ -39,14 +40,19 @@ Error file_error(const std::string& path, std::string_view what);
 Result<void> make_directories(const std::string& path);
 // The whole file, or nothing when there is none. Refuses more than `limit` bytes.
 Result<std::optional<std::string>> read_file(const std::string& path, size_t limit);
-Result<void> write_at(const FileHandle& file, const std::string& path, std::string_view bytes, size_t offset);
+Result<void> write_at(
+    const FileHandle& file, const std::string& path, std::string_view bytes, size_t offset
+);
 
 struct Replaced {
     bool renamed = false;  // true: readers see the new content, even if `done` is an error
     Result<void> done;
 };
 
-// Puts `bytes` at `path` so that a reader, a crash or a power cut finds either the old or the new content whole.
-Replaced replace_file(const std::string& directory, const std::string& name, std::string_view bytes);
+// Puts `bytes` at `path` so that a reader, a crash or a power cut finds either the old or the new
+// content whole.
+Replaced replace_file(
+    const std::string& directory, const std::string& name, std::string_view bytes
+);
 
 }  // namespace obcanal::meta

@@ -1,8 +1,8 @@
 #include "server/meta/file_meta_store.h"
 
-#include <utility>
-
 #include "protocol/base/bytes.h"
+
+#include <utility>
 
 namespace obcanal::meta {
 
@@ -24,7 +24,11 @@ Result<ClientTable> FileMetaStore::load() {
     const std::scoped_lock lock(mutex_);
     if (destination_.empty() || destination_ == "." || destination_ == ".." ||
         destination_.find('/') != std::string::npos)
-        return Error{Errc::BadConfig, Retry::Never, "destination \"" + destination_ + "\" can't name a directory"};
+        return Error{
+            Errc::BadConfig,
+            Retry::Never,
+            "destination \"" + destination_ + "\" can't name a directory"
+        };
     if (auto made = make_directories(directory_); !made) return std::move(made).error();
     const std::string path = directory_ + "/" + std::string(kFileName);
     auto text = read_file(path, kMaxFileBytes);
@@ -59,7 +63,8 @@ void FileMetaStore::apply_journal(ClientTable& table) {
     if (!cursors) {
         log_.warn(
             "cursor journal not understood, using meta.dat",
-            {{"destination", destination_}, {"cause", cursors.error().detail}});
+            {{"destination", destination_}, {"cause", cursors.error().detail}}
+        );
         return;
     }
     for (auto& [client, cursor] : *cursors) {
@@ -134,7 +139,8 @@ Result<void> FileMetaStore::flush() {
         const Sha1 digest = sha1(as_bytes(text));
         dirty_ = false;
         if (digest == base_.current && synced_) return {};
-        // Until the replacement is done a crash may leave either meta.dat, so slots written meanwhile name both.
+        // Until the replacement is done a crash may leave either meta.dat, so slots written
+        // meanwhile name both.
         base_.next = digest;
         just_saved_.clear();
     }

@@ -1,19 +1,20 @@
-// Canal's file-instance.xml: {data_dir}/{destination}/meta.dat in Java's format, replaced atomically and synced on each
-// flush(), plus meta.journal for the cursors in between (cursor_journal.h).
-// Thread-safe. save_cursor() and cursor() never wait for a disk sync; subscribe() and unsubscribe() sync when they
-// change something, flush() and close() when something changed before: those belong on a BlockingLane.
+// Canal's file-instance.xml: {data_dir}/{destination}/meta.dat in Java's format, replaced
+// atomically and synced on each flush(), plus meta.journal for the cursors in between
+// (cursor_journal.h). Thread-safe. save_cursor() and cursor() never wait for a disk sync;
+// subscribe() and unsubscribe() sync when they change something, flush() and close() when something
+// changed before: those belong on a BlockingLane.
 #pragma once
-
-#include <mutex>
-#include <optional>
-#include <set>
-#include <string>
 
 #include "protocol/base/log.h"
 #include "server/meta/client_records.h"
 #include "server/meta/cursor_journal.h"
 #include "server/meta/meta_document.h"
 #include "server/meta/meta_store.h"
+
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
 
 namespace obcanal::meta {
 
@@ -23,10 +24,11 @@ class FileMetaStore final : public MetaStore {
 
     FileMetaStore(const std::string& data_dir, std::string destination);
 
-    // Makes the directory. A meta.dat that can't be understood is an error: starting without its cursors would lose
-    // what the clients have not seen. Conflict: another process has the journal.
+    // Makes the directory. A meta.dat that can't be understood is an error: starting without its
+    // cursors would lose what the clients have not seen. Conflict: another process has the journal.
     Result<ClientTable> load() override;
-    Result<void> subscribe(canal::ClientId client, const std::optional<std::string>& filter) override;
+    Result<void> subscribe(canal::ClientId client, const std::optional<std::string>& filter)
+        override;
     Result<void> unsubscribe(canal::ClientId client) override;
     Result<void> save_cursor(canal::ClientId client, const canal::LogPosition& at) override;
     std::optional<canal::LogPosition> cursor(canal::ClientId client) const override;
@@ -52,8 +54,9 @@ class FileMetaStore final : public MetaStore {
     MetaDocument document_;  // what of meta.dat is not ours
     std::optional<CursorJournal> journal_;
     JournalBase base_;
-    std::set<canal::ClientId> journaled_;   // whose cursors are newer than meta.dat
-    std::set<canal::ClientId> just_saved_;  // of those, the ones newer than the meta.dat that is being written
+    std::set<canal::ClientId> journaled_;  // whose cursors are newer than meta.dat
+    std::set<canal::ClientId>
+        just_saved_;  // of those, the ones newer than the meta.dat that is being written
 };
 
 }  // namespace obcanal::meta

@@ -10,7 +10,8 @@ class MemoryMetaStore final : public MetaStore {
  public:
     Result<ClientTable> load() override { return records_.subscribed_clients(); }
 
-    Result<void> subscribe(canal::ClientId client, const std::optional<std::string>& filter) override {
+    Result<void> subscribe(canal::ClientId client, const std::optional<std::string>& filter)
+        override {
         records_.subscribe(client, filter);
         return {};
     }

@@ -1,15 +1,15 @@
-// The content of meta.dat, byte for byte as Java Canal's FileMixedMetaManager writes it, and what of it is not ours to
-// drop. Pure functions, any thread.
+// The content of meta.dat, byte for byte as Java Canal's FileMixedMetaManager writes it, and what
+// of it is not ours to drop. Pure functions, any thread.
 #pragma once
+
+#include "protocol/base/result.h"
+#include "server/meta/meta_store.h"
 
 #include <map>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include "protocol/base/result.h"
-#include "server/meta/meta_store.h"
 
 namespace obcanal::meta {
 
@@ -25,7 +25,9 @@ struct MetaDocument {
 // Blank text is an empty table, as no file is. An error names the member that is wrong.
 Result<MetaDocument> parse_meta_document(std::string_view text, std::string_view destination);
 // `table` instead of the document's own.
-std::string render_meta_document(const MetaDocument& document, const ClientTable& table, std::string_view destination);
+std::string render_meta_document(
+    const MetaDocument& document, const ClientTable& table, std::string_view destination
+);
 
 // The cursors of some clients on their own: the payload of a journal slot.
 using Cursors = std::vector<std::pair<canal::ClientId, canal::LogPosition>>;

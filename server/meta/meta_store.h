@@ -1,16 +1,17 @@
-// What must outlive the instance: who is subscribed with which filter, and how far each client has acknowledged.
-// One store per destination, owned by its instance. Synchronous, none of its calls waits for another machine:
-// load() and close() before and after the instance runs; subscribe(), unsubscribe(), save_cursor() and cursor() on the
-// instance strand; flush() once per period, on a BlockingLane where it syncs a disk (it may overlap with the others).
+// What must outlive the instance: who is subscribed with which filter, and how far each client has
+// acknowledged. One store per destination, owned by its instance. Synchronous, none of its calls
+// waits for another machine: load() and close() before and after the instance runs; subscribe(),
+// unsubscribe(), save_cursor() and cursor() on the instance strand; flush() once per period, on a
+// BlockingLane where it syncs a disk (it may overlap with the others).
 #pragma once
-
-#include <optional>
-#include <string>
-#include <vector>
 
 #include "protocol/base/result.h"
 #include "protocol/canal/ids.h"
 #include "protocol/canal/position.h"
+
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace obcanal::meta {
 
@@ -29,7 +30,8 @@ struct ClientTable {
     bool operator==(const ClientTable&) const = default;
 };
 
-// Where a source must start so that no subscribed client misses anything: the first of the cursors, if there is one.
+// Where a source must start so that no subscribed client misses anything: the first of the cursors,
+// if there is one.
 const canal::LogPosition* earliest_cursor(const ClientTable& table);
 
 class MetaStore {
@@ -38,8 +40,11 @@ class MetaStore {
 
     // What the last run left. Once, before anything else.
     virtual Result<ClientTable> load() = 0;
-    // Appends the client, or moves it to the end with the new filter; a cursor that is known is kept.
-    virtual Result<void> subscribe(canal::ClientId client, const std::optional<std::string>& filter) = 0;
+    // Appends the client, or moves it to the end with the new filter; a cursor that is known is
+    // kept.
+    virtual Result<void> subscribe(
+        canal::ClientId client, const std::optional<std::string>& filter
+    ) = 0;
     // The cursor stays known to this object, not to what is stored.
     virtual Result<void> unsubscribe(canal::ClientId client) = 0;
     // On success the cursor survives the death of this process (memory store: it does not).

@@ -1,19 +1,25 @@
 #include "server/session/auth.h"
 
-#include <utility>
-
 #include "protocol/base/crypto.h"
 #include "protocol/base/text.h"
 
+#include <utility>
+
 namespace obcanal::session {
 
-Result<ClientAuthenticator> ClientAuthenticator::make(std::string user, std::string_view password_hash) {
+Result<ClientAuthenticator> ClientAuthenticator::make(
+    std::string user, std::string_view password_hash
+) {
     ClientAuthenticator made;
     made.user_ = std::move(user);
     if (password_hash.empty()) return made;
     std::optional<std::string> stage2 = from_hex(password_hash);
     if (!stage2 || stage2->size() != sizeof(Sha1)) {
-        return Error{Errc::BadConfig, Retry::Never, "canal.passwd is not the 40 hex digits of SHA1(SHA1(password))"};
+        return Error{
+            Errc::BadConfig,
+            Retry::Never,
+            "canal.passwd is not the 40 hex digits of SHA1(SHA1(password))"
+        };
     }
     made.stage2_ = std::move(*stage2);
     return made;
@@ -28,7 +34,8 @@ ClientAuthenticator::Verdict ClientAuthenticator::check(
     const std::optional<std::string> token = from_hex(password);
     if (!token || token->size() < sizeof(Sha1)) return Verdict::Malformed;
     const Bytes bytes = as_bytes(*token).first(sizeof(Sha1));
-    return scramble411_matches(bytes, seed, as_bytes(stage2_)) ? Verdict::Accepted : Verdict::Rejected;
+    return scramble411_matches(bytes, seed, as_bytes(stage2_)) ? Verdict::Accepted
+                                                               : Verdict::Rejected;
 }
 
 }  // namespace obcanal::session

@@ -1,12 +1,12 @@
-// Who may use the client port: one user with a scrambled password, as canal.user and canal.passwd say it.
-// Immutable, any thread.
+// Who may use the client port: one user with a scrambled password, as canal.user and canal.passwd
+// say it. Immutable, any thread.
 #pragma once
-
-#include <string>
-#include <string_view>
 
 #include "protocol/base/bytes.h"
 #include "protocol/base/result.h"
+
+#include <string>
+#include <string_view>
 
 namespace obcanal::session {
 
@@ -17,8 +17,8 @@ class ClientAuthenticator {
 
     enum class Verdict { Accepted, Rejected, Malformed };
 
-    // `password` as the client sent it: the hex text of the scramble411 token. Malformed: no such text, which the
-    // reference answers by closing the connection.
+    // `password` as the client sent it: the hex text of the scramble411 token. Malformed: no such
+    // text, which the reference answers by closing the connection.
     Verdict check(std::string_view user, std::string_view password, Bytes seed) const;
 
  private:

@@ -1,11 +1,11 @@
 #include "server/session/listener.h"
 
-#include <list>
-#include <utility>
-
 #include "protocol/net/asio.h"
 #include "protocol/net/stream.h"
 #include "protocol/net/task_group.h"
+
+#include <list>
+#include <utility>
 
 namespace obcanal::session {
 namespace {
@@ -16,8 +16,16 @@ constexpr std::chrono::milliseconds kClosePoll{20};
 }  // namespace
 
 struct ClientPort::State {
-    State(Listener bound, Executor own, const instance::InstanceSet& instances, ClientAuthenticator auth)
-        : listener(std::move(bound)), strand(own), context{instances, std::move(auth)}, sessions(own) {}
+    State(
+        Listener bound,
+        Executor own,
+        const instance::InstanceSet& instances,
+        ClientAuthenticator auth
+    )
+        : listener(std::move(bound)),
+          strand(own),
+          context{instances, std::move(auth)},
+          sessions(own) {}
 
     Awaitable<void> serve(std::shared_ptr<Session> session);
 
@@ -43,8 +51,9 @@ Result<std::unique_ptr<ClientPort>> ClientPort::open(
     const Executor strand = front.make_strand();
     Result<Listener> bound = Listener::bind(strand, config.bind_ip, config.port);
     if (!bound) return std::move(bound).error();
-    auto state =
-        std::make_unique<State>(std::move(bound).value(), strand, instances, std::move(auth).value());
+    auto state = std::make_unique<State>(
+        std::move(bound).value(), strand, instances, std::move(auth).value()
+    );
     return std::unique_ptr<ClientPort>(new ClientPort(std::move(state)));
 }
 
@@ -72,7 +81,9 @@ Awaitable<void> ClientPort::run() {
         }
         const int64_t held = state.accept_gate.pass();
         if (held >= 0) {
-            state.log.warn("can't accept", {{"cause", accepted.error().detail}, {"held_back", held}});
+            state.log.warn(
+                "can't accept", {{"cause", accepted.error().detail}, {"held_back", held}}
+            );
         }
         asio::steady_timer pause(state.strand, kAcceptPause);
         co_await pause.async_wait(kNoThrow);

@@ -1,16 +1,16 @@
 // The client port: accepts connections and serves each as a session on a strand of its own.
 #pragma once
 
-#include <chrono>
-#include <cstdint>
-#include <memory>
-
 #include "protocol/base/result.h"
 #include "protocol/net/awaitable.h"
 #include "protocol/net/runtime.h"
 #include "server/config/server_config.h"
 #include "server/instance/instance_set.h"
 #include "server/session/session.h"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
 
 namespace obcanal::session {
 

@@ -1,15 +1,15 @@
 #include "server/session/session.h"
 
-#include <algorithm>
-#include <array>
-#include <utility>
-#include <vector>
-
 #include "protocol/base/crypto.h"
 #include "protocol/base/text.h"
 #include "protocol/canal/frame.h"
 #include "protocol/net/asio.h"
 #include "server/meta/client_ledger.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+#include <vector>
 
 namespace obcanal::session {
 
@@ -45,11 +45,13 @@ std::chrono::nanoseconds in_unit(int64_t count, int32_t unit) {
     };
     const bool known = unit >= 0 && static_cast<size_t>(unit) < kUnitNs.size();
     const int64_t ns = kUnitNs[known ? static_cast<size_t>(unit) : 2];
-    if (count > std::chrono::nanoseconds::max().count() / ns) return std::chrono::nanoseconds::max();
+    if (count > std::chrono::nanoseconds::max().count() / ns)
+        return std::chrono::nanoseconds::max();
     return std::chrono::nanoseconds(count * ns);
 }
 
-// -1: at once. Above 0: that long. Anything else, and a field that is not there: until a batch is full.
+// -1: at once. Above 0: that long. Anything else, and a field that is not there: until a batch is
+// full.
 std::optional<std::chrono::nanoseconds> wait_of(const canal::Get& get) {
     const int64_t timeout = get.timeout.value_or(0);
     if (timeout == -1) return std::nullopt;
@@ -62,16 +64,24 @@ Result<ClientId> parse_client_id(std::string_view text) {
     const std::string_view digits = text.starts_with('+') ? text.substr(1) : text;
     const std::optional<int64_t> number = parse_int(digits);
     if (!number) {
-        return Error{Errc::BadPacket, Retry::Never, "For input string: \"" + printable(text) + "\""};
+        return Error{
+            Errc::BadPacket, Retry::Never, "For input string: \"" + printable(text) + "\""
+        };
     }
     if (*number < INT16_MIN || *number > INT16_MAX) {
-        return Error{Errc::BadPacket, Retry::Never, "Value out of range. Value:\"" + printable(text) + "\" Radix:10"};
+        return Error{
+            Errc::BadPacket,
+            Retry::Never,
+            "Value out of range. Value:\"" + printable(text) + "\" Radix:10"
+        };
     }
     return ClientId{static_cast<int16_t>(*number)};
 }
 
 // The client went away while its get() waits: a flag, and a wake-up so that it is seen.
-Awaitable<void> watch_for_end(Stream stream, Cancelled cancelled, std::shared_ptr<Instance> instance) {
+Awaitable<void> watch_for_end(
+    Stream stream, Cancelled cancelled, std::shared_ptr<Instance> instance
+) {
     co_await stream.wait_readable();
     if (!stream.at_end()) co_return;
     cancelled->store(true);
@@ -80,7 +90,9 @@ Awaitable<void> watch_for_end(Stream stream, Cancelled cancelled, std::shared_pt
 
 }  // namespace
 
-Result<Session::Target> Session::find_target(const std::string& destination, std::string_view client_id) const {
+Result<Session::Target> Session::find_target(
+    const std::string& destination, std::string_view client_id
+) const {
     Result<ClientId> client = parse_client_id(client_id);
     if (!client) return std::move(client).error();
     std::shared_ptr<Instance> instance = context_.instances.find(destination);
@@ -122,21 +134,25 @@ Awaitable<void> Session::run() {
     const int64_t held = gate.pass();
     if (held < 0) co_return;
     context_.log.warn(
-        "connection ended", {{"peer", stream_.peer()}, {"cause", result.error().detail}, {"held_back", held}}
+        "connection ended",
+        {{"peer", stream_.peer()}, {"cause", result.error().detail}, {"held_back", held}}
     );
 }
 
 Awaitable<Result<void>> Session::serve() {
     deadline_.arm(kLoginTimeout);
     Result<void> in = co_await authenticate();
-    if (!in && deadline_.expired()) co_return Error{Errc::Timeout, Retry::Never, "no login within 10 s"};
+    if (!in && deadline_.expired())
+        co_return Error{Errc::Timeout, Retry::Never, "no login within 10 s"};
     if (!in) co_return in;
     Result<void> done = co_await answer_requests();
-    if (!done && deadline_.expired()) co_return Error{Errc::Timeout, Retry::Never, "idle for too long"};
+    if (!done && deadline_.expired())
+        co_return Error{Errc::Timeout, Retry::Never, "idle for too long"};
     co_return done;
 }
 
-// Closes the connection after `read_timeout_` without a request or `write_timeout_` without a reply.
+// Closes the connection after `read_timeout_` without a request or `write_timeout_` without a
+// reply.
 void Session::keep_alive() {
     const SteadyTime end = std::min(last_read_ + read_timeout_, last_write_ + write_timeout_);
     const auto left = std::chrono::duration_cast<Milliseconds>(end - steady_now());
@@ -207,15 +223,19 @@ Awaitable<Result<void>> Session::authenticate() {
             read_timeout_ = idle_timeout(login->net_read_timeout);
             write_timeout_ = idle_timeout(login->net_write_timeout);
             if (!login->destination.empty() && !login->client_id.empty()) {
-                Result<void> subscribed = co_await subscribe(login->destination, login->client_id, login->filter);
+                Result<void> subscribed =
+                    co_await subscribe(login->destination, login->client_id, login->filter);
                 if (!subscribed) co_return subscribed;
             }
             const std::string ack = canal::encode_ack_ok();
             Result<void> sent = co_await send(as_bytes(ack));
-    co_return sent;
+            co_return sent;
         }
         if (const int64_t held = context_.bad_login.pass(); held >= 0) {
-            context_.log.warn("login refused", {{"peer", stream_.peer()}, {"user", login->username}, {"held_back", held}});
+            context_.log.warn(
+                "login refused",
+                {{"peer", stream_.peer()}, {"user", login->username}, {"held_back", held}}
+            );
         }
         Result<void> told = co_await send_error(kFailed, "auth failed for user:" + login->username);
         if (!told) co_return told;
@@ -245,11 +265,14 @@ Awaitable<Result<void>> Session::dispatch(const canal::Packet& packet) {
         default: break;
     }
     co_return co_await send_error(
-        kFailed, "packet type: " + std::string(canal::packet_type_name(packet.type)) + " is NOT supported!"
+        kFailed,
+        "packet type: " + std::string(canal::packet_type_name(packet.type)) + " is NOT supported!"
     );
 }
 
-Awaitable<Result<void>> Session::subscribe(std::string destination, std::string client_id, std::string filter) {
+Awaitable<Result<void>> Session::subscribe(
+    std::string destination, std::string client_id, std::string filter
+) {
     Result<Target> target = find_target(destination, client_id);
     if (!target) co_return std::move(target).error();
     const Executor strand = target->instance->strand();
@@ -263,7 +286,9 @@ Awaitable<Result<void>> Session::on_subscribe(Bytes body) {
     Result<canal::Sub> sub = canal::parse_sub(body);
     if (!sub) co_return co_await send_failure(std::move(sub).error());
     if (sub->destination.empty() || sub->client_id.empty()) {
-        co_return co_await send_error(kNoDestination, "destination or clientId is null. Sub: " + canal::text_format(*sub));
+        co_return co_await send_error(
+            kNoDestination, "destination or clientId is null. Sub: " + canal::text_format(*sub)
+        );
     }
     Result<void> done = co_await subscribe(sub->destination, sub->client_id, sub->filter);
     if (!done) co_return co_await send_failure(std::move(done).error());
@@ -276,25 +301,32 @@ Awaitable<Result<void>> Session::on_unsubscribe(Bytes body) {
     Result<canal::Unsub> unsub = canal::parse_unsub(body);
     if (!unsub) co_return co_await send_failure(std::move(unsub).error());
     if (unsub->destination.empty() || unsub->client_id.empty()) {
-        co_return co_await send_error(kNoDestination, "destination or clientId is null. Unsub: " + canal::text_format(*unsub));
+        co_return co_await send_error(
+            kNoDestination, "destination or clientId is null. Unsub: " + canal::text_format(*unsub)
+        );
     }
     Result<Target> target = find_target(unsub->destination, unsub->client_id);
     if (!target) co_return co_await send_failure(std::move(target).error());
     const Executor strand = target->instance->strand();
-    Result<void> done = co_await asio::co_spawn(strand, target->instance->unsubscribe(target->client), asio::use_awaitable);
+    Result<void> done = co_await asio::co_spawn(
+        strand, target->instance->unsubscribe(target->client), asio::use_awaitable
+    );
     if (!done) co_return co_await send_failure(std::move(done).error());
     const std::string ack = canal::encode_ack_ok();
     Result<void> sent = co_await send(as_bytes(ack));
     co_return sent;
 }
 
-Awaitable<Result<GetReply>> Session::wait_for_entries(std::shared_ptr<Instance> from, GetRequest request) {
+Awaitable<Result<GetReply>> Session::wait_for_entries(
+    std::shared_ptr<Instance> from, GetRequest request
+) {
     const Cancelled cancelled = std::make_shared<std::atomic<bool>>(false);
     // A get that waits must notice that its client is gone; bytes of a next request end the watch.
     const bool watch = request.wait.has_value() && input_.pending().size() == consumed_;
     if (watch) asio::co_spawn(executor(), watch_for_end(stream_, cancelled, from), asio::detached);
     const Executor strand = from->strand();
-    Result<GetReply> reply = co_await asio::co_spawn(strand, from->get(request, cancelled), asio::use_awaitable);
+    Result<GetReply> reply =
+        co_await asio::co_spawn(strand, from->get(request, cancelled), asio::use_awaitable);
     if (watch) stream_.stop_waiting();
     co_return reply;
 }
@@ -303,7 +335,9 @@ Awaitable<Result<void>> Session::on_get(Bytes body) {
     Result<canal::Get> get = canal::parse_get(body);
     if (!get) co_return co_await send_failure(std::move(get).error());
     if (get->destination.empty() || get->client_id.empty()) {
-        co_return co_await send_error(kNoDestination, "destination or clientId is null. Get: " + canal::text_format(*get));
+        co_return co_await send_error(
+            kNoDestination, "destination or clientId is null. Get: " + canal::text_format(*get)
+        );
     }
     Result<Target> target = find_target(get->destination, get->client_id);
     if (!target) co_return co_await send_failure(std::move(target).error());
@@ -319,7 +353,8 @@ Awaitable<Result<void>> Session::on_get(Bytes body) {
         const std::string empty = canal::encode_empty_messages();
         co_return co_await send(as_bytes(empty));
     }
-    const std::string head = canal::encode_messages_head(reply->id.value, static_cast<size_t>(reply->batch.bytes));
+    const std::string head =
+        canal::encode_messages_head(reply->id.value, static_cast<size_t>(reply->batch.bytes));
     std::vector<Bytes> pieces;
     pieces.reserve(1 + reply->batch.slices.size());
     pieces.push_back(as_bytes(head));
@@ -333,17 +368,23 @@ Awaitable<Result<void>> Session::on_ack(Bytes body) {
     Result<canal::ClientAck> ack = canal::parse_client_ack(body);
     if (!ack) co_return co_await send_failure(std::move(ack).error());
     if (ack->destination.empty() || ack->client_id.empty()) {
-        co_return co_await send_error(kNoDestination, "destination or clientId is null. Ack: " + canal::text_format(*ack));
+        co_return co_await send_error(
+            kNoDestination, "destination or clientId is null. Ack: " + canal::text_format(*ack)
+        );
     }
     if (ack->batch_id == 0) {
-        co_return co_await send_error(kNoBatchId, "batchId should assign value. Ack: " + canal::text_format(*ack));
+        co_return co_await send_error(
+            kNoBatchId, "batchId should assign value. Ack: " + canal::text_format(*ack)
+        );
     }
     if (ack->batch_id == -1) co_return Result<void>{};
     Result<Target> target = find_target(ack->destination, ack->client_id);
     if (!target) co_return co_await send_failure(std::move(target).error());
     const Executor strand = target->instance->strand();
     const BatchId batch{ack->batch_id};
-    Result<void> done = co_await asio::co_spawn(strand, target->instance->ack(target->client, batch), asio::use_awaitable);
+    Result<void> done = co_await asio::co_spawn(
+        strand, target->instance->ack(target->client, batch), asio::use_awaitable
+    );
     last_write_ = steady_now();
     if (!done) co_return co_await send_failure(std::move(done).error());
     co_return Result<void>{};
@@ -354,14 +395,17 @@ Awaitable<Result<void>> Session::on_rollback(Bytes body) {
     if (!rollback) co_return co_await send_failure(std::move(rollback).error());
     if (rollback->destination.empty() || rollback->client_id.empty()) {
         co_return co_await send_error(
-            kNoDestination, "destination or clientId is null. Rollback: " + canal::text_format(*rollback)
+            kNoDestination,
+            "destination or clientId is null. Rollback: " + canal::text_format(*rollback)
         );
     }
     Result<Target> target = find_target(rollback->destination, rollback->client_id);
     if (!target) co_return co_await send_failure(std::move(target).error());
     const Executor strand = target->instance->strand();
     const BatchId batch{rollback->batch_id};
-    Result<void> done = co_await asio::co_spawn(strand, target->instance->rollback(target->client, batch), asio::use_awaitable);
+    Result<void> done = co_await asio::co_spawn(
+        strand, target->instance->rollback(target->client, batch), asio::use_awaitable
+    );
     last_write_ = steady_now();
     if (!done) co_return co_await send_failure(std::move(done).error());
     co_return Result<void>{};

@@ -1,14 +1,7 @@
-// One client connection: Canal's TCP protocol from handshake to close (Canal wire protocol, SessionHandler). Nothing is
-// bound to a connection: it may name many destinations and clients, and its end changes no subscription or batch.
-// Everything on the strand of its stream.
+// One client connection: Canal's TCP protocol from handshake to close (Canal wire protocol,
+// SessionHandler). Nothing is bound to a connection: it may name many destinations and clients, and
+// its end changes no subscription or batch. Everything on the strand of its stream.
 #pragma once
-
-#include <atomic>
-#include <chrono>
-#include <cstdint>
-#include <memory>
-#include <optional>
-#include <string>
 
 #include "protocol/base/clock.h"
 #include "protocol/base/input_buffer.h"
@@ -19,6 +12,13 @@
 #include "protocol/net/stream.h"
 #include "server/instance/instance_set.h"
 #include "server/session/auth.h"
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
 
 namespace obcanal::session {
 
@@ -73,7 +73,9 @@ class Session : public std::enable_shared_from_this<Session> {
     Awaitable<Result<instance::GetReply>> wait_for_entries(
         std::shared_ptr<instance::Instance> from, instance::GetRequest request
     );
-    Awaitable<Result<void>> subscribe(std::string destination, std::string client_id, std::string filter);
+    Awaitable<Result<void>> subscribe(
+        std::string destination, std::string client_id, std::string filter
+    );
     std::string channel_text() const;
 
     Stream stream_;

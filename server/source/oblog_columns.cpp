@@ -1,19 +1,19 @@
 #include "server/source/oblog_columns.h"
 
+#include "protocol/base/text.h"
+
 #include <array>
 #include <limits>
 #include <string>
-
-#include "protocol/base/text.h"
 
 namespace obcanal::source {
 namespace {
 
 // java.sql.Types
 namespace sql {
-constexpr int32_t kBit = -7, kTinyint = -6, kBigint = -5, kChar = 1, kDecimal = 3, kInteger = 4, kSmallint = 5,
-                  kReal = 7, kDouble = 8, kVarchar = 12, kDate = 91, kTime = 92, kTimestamp = 93, kOther = 1111,
-                  kBlob = 2004, kClob = 2005;
+constexpr int32_t kBit = -7, kTinyint = -6, kBigint = -5, kChar = 1, kDecimal = 3, kInteger = 4,
+                  kSmallint = 5, kReal = 7, kDouble = 8, kVarchar = 12, kDate = 91, kTime = 92,
+                  kTimestamp = 93, kOther = 1111, kBlob = 2004, kClob = 2005;
 }
 
 enum class Family : uint8_t {
@@ -98,7 +98,9 @@ const TypeRow& row_of(uint8_t code) {
     return kUnknownType;
 }
 
-bool is_binary(std::string_view encoding) { return encoding.empty() || equals_ignore_case(encoding, "binary"); }
+bool is_binary(std::string_view encoding) {
+    return encoding.empty() || equals_ignore_case(encoding, "binary");
+}
 
 bool is_utf8_encoding(std::string_view encoding) {
     return equals_ignore_case(encoding, "utf8mb4") || equals_ignore_case(encoding, "utf8") ||
@@ -112,7 +114,8 @@ std::string with_number(std::string name, int64_t number) {
 std::string decimal_name(const OblogColumn& column) {
     std::string name = "decimal";
     if (column.precision > 0) {
-        name += "(" + std::to_string(column.precision) + "," + std::to_string(column.scale > 0 ? column.scale : 0) + ")";
+        name += "(" + std::to_string(column.precision) + "," +
+                std::to_string(column.scale > 0 ? column.scale : 0) + ")";
     }
     return name;
 }
@@ -126,7 +129,8 @@ std::string mysql_type(const TypeRow& row, const OblogColumn& column, bool binar
         case Family::Temporal:
         case Family::Timestamp: return with_number(std::string(row.name), column.scale);
         case Family::Bit: return with_number(std::string(row.name), column.precision);
-        case Family::Text: return with_number(std::string(binary ? row.binary_name : row.name), column.length);
+        case Family::Text:
+            return with_number(std::string(binary ? row.binary_name : row.name), column.length);
         case Family::Lob: return std::string(binary ? row.binary_name : row.name);
         case Family::Plain:
         case Family::Bytes: return std::string(row.name);
@@ -136,13 +140,16 @@ std::string mysql_type(const TypeRow& row, const OblogColumn& column, bool binar
 
 }  // namespace
 
-canal::ColumnSpec oblog_column(const OblogColumn& column, bool unix_timestamps, int32_t zone_offset_seconds) {
+canal::ColumnSpec oblog_column(
+    const OblogColumn& column, bool unix_timestamps, int32_t zone_offset_seconds
+) {
     const TypeRow& row = row_of(column.type);
     const bool by_encoding = row.family == Family::Text || row.family == Family::Lob;
     const bool binary = row.family == Family::Bytes || (by_encoding && is_binary(column.encoding));
 
     canal::ColumnSpec spec;
-    spec.name = is_utf8(as_bytes(column.name)) ? std::string(column.name) : repair_utf8(as_bytes(column.name));
+    spec.name = is_utf8(as_bytes(column.name)) ? std::string(column.name)
+                                               : repair_utf8(as_bytes(column.name));
     spec.mysql_type = mysql_type(row, column, binary);
     spec.sql_type = binary ? sql::kBlob : row.sql_type;
     spec.null_sql_type = spec.sql_type;

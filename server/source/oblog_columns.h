@@ -1,11 +1,12 @@
-// What a column of a LogMessage is in Canal's terms: type code, encoding, sign and widths to mysqlType and java.sql.Types.
-// Sources: OceanBase's type codes (oblogproxy-protocol, 6.1) and what Canal's MySQL path writes for the same column.
+// What a column of a LogMessage is in Canal's terms: type code, encoding, sign and widths to
+// mysqlType and java.sql.Types. Sources: OceanBase's type codes (oblogproxy-protocol, 6.1) and what
+// Canal's MySQL path writes for the same column.
 #pragma once
+
+#include "protocol/canal/table_plan.h"
 
 #include <cstdint>
 #include <string_view>
-
-#include "protocol/canal/table_plan.h"
 
 namespace obcanal::source {
 
@@ -20,7 +21,10 @@ struct OblogColumn {
     int64_t scale = -1;
 };
 
-// `unix_timestamps`: TIMESTAMP comes as seconds since the epoch and is printed at `zone_offset_seconds`.
-canal::ColumnSpec oblog_column(const OblogColumn& column, bool unix_timestamps, int32_t zone_offset_seconds);
+// `unix_timestamps`: TIMESTAMP comes as seconds since the epoch and is printed at
+// `zone_offset_seconds`.
+canal::ColumnSpec oblog_column(
+    const OblogColumn& column, bool unix_timestamps, int32_t zone_offset_seconds
+);
 
 }  // namespace obcanal::source

@@ -27,7 +27,9 @@ canal::LogPosition log_position(const oblog::ResumeState& state, const Endpoint&
     position.journal_name = kOblogJournal;
     position.position = state.checkpoint_us % kSecondUs;
     position.timestamp_ms = state.checkpoint_us / kSecondUs * 1000;
-    position.gtid = !state.open.empty() ? state.open : state.consumed.empty() ? "" : state.consumed.back();
+    position.gtid = !state.open.empty()      ? state.open
+                    : state.consumed.empty() ? ""
+                                             : state.consumed.back();
     position.oblog = canal::OblogResume{
         state.commit_us, state.ordered, state.consumed, state.open, state.open_rows
     };
@@ -54,6 +56,8 @@ void OblogTracker::consumed(const canal::TxnMark& txn, uint64_t rows_done, bool 
     open_commit_us_ = txn.commit_us;
 }
 
-canal::LogPosition OblogTracker::position() const { return log_position(window_.state(), address_); }
+canal::LogPosition OblogTracker::position() const {
+    return log_position(window_.state(), address_);
+}
 
 }  // namespace obcanal::source

@@ -1,14 +1,15 @@
-// Positions of an oblogproxy source: between Canal's cursor and the resume window. The fields are canal-for-ob's: the
-// journal name is a constant, `position` the microsecond part of the checkpoint, `timestamp` its seconds x 1000.
+// Positions of an oblogproxy source: between Canal's cursor and the resume window. The fields are
+// canal-for-ob's: the journal name is a constant, `position` the microsecond part of the
+// checkpoint, `timestamp` its seconds x 1000.
 #pragma once
-
-#include <cstdint>
-#include <optional>
 
 #include "protocol/base/text.h"
 #include "protocol/canal/position.h"
 #include "protocol/oblog/resume_window.h"
 #include "server/source/source.h"
+
+#include <cstdint>
+#include <optional>
 
 namespace obcanal::source {
 

@@ -1,7 +1,13 @@
-// The tables of one oblogproxy stream: for each, whether it is wanted and how its rows become Canal columns. What a record
-// says of its columns is compared with what the last one of that table said, so a schema change is seen at its first
-// row. Feed strand.
+// The tables of one oblogproxy stream: for each, whether it is wanted and how its rows become Canal
+// columns. What a record says of its columns is compared with what the last one of that table said,
+// so a schema change is seen at its first row. Feed strand.
 #pragma once
+
+#include "protocol/canal/table_plan.h"
+#include "protocol/oblog/log_record.h"
+#include "server/config/instance_config.h"
+#include "server/filter/column_filter.h"
+#include "server/source/source.h"
 
 #include <cstdint>
 #include <memory>
@@ -10,15 +16,10 @@
 #include <unordered_map>
 #include <vector>
 
-#include "protocol/canal/table_plan.h"
-#include "protocol/oblog/log_record.h"
-#include "server/config/instance_config.h"
-#include "server/filter/column_filter.h"
-#include "server/source/source.h"
-
 namespace obcanal::source {
 
-// The database's own name: what follows the tenant in "tenant.database"; empty when the tenant stands alone.
+// The database's own name: what follows the tenant in "tenant.database"; empty when the tenant
+// stands alone.
 std::string_view database_of(std::string_view db_name);
 
 struct OblogTable {
@@ -30,19 +31,24 @@ struct OblogTable {
 
 class OblogTables {
  public:
-    OblogTables(const config::InstanceConfig& config, const LiveFilter& filter);
+    // `filter` outlives this.
+    OblogTables(
+        const config::OblogConfig& config, filter::ColumnFilter columns, const LiveFilter& filter
+    );
 
-    // The table of this record as it was seen last, or nothing when it is new or its columns differ: then renew().
-    const OblogTable* find(const oblog::LogRecord& record);
+    // The table of this record as it was seen last, or nothing when it is new or its columns
+    // differ: then renew().
+    const OblogTable* find(oblog::LogRecord& record);
     // Decides anew. Plans of that table that were handed out before are gone.
-    const OblogTable& renew(const oblog::LogRecord& record);
-    // Forgets all decisions when the filter was replaced. Plans that were handed out are gone.
+    const OblogTable& renew(oblog::LogRecord& record);
+    // When the filter was replaced: forget all decisions. Plans that were handed out are gone.
     bool filter_changed() const { return filter_.version() != filter_version_; }
     void forget();
+    bool wants(std::string_view schema, std::string_view table) const {
+        return current_->passes(schema, table);
+    }
 
  private:
-    static void describe(const oblog::LogRecord& record, std::string& to);
-
     const LiveFilter& filter_;
     std::shared_ptr<const filter::TableFilter> current_;
     uint64_t filter_version_ = 0;
@@ -51,7 +57,6 @@ class OblogTables {
     int32_t zone_offset_seconds_;
     std::unordered_map<std::string, OblogTable> tables_;
     std::string key_;
-    std::string described_;
     std::string last_key_;
     OblogTable* last_ = nullptr;
 };

@@ -1,6 +1,12 @@
-// What an instance reads from: a source turns an upstream log into Changes and can start again from a position. A new
-// kind of source adds files here and one line in registry.cpp, nothing else.
+// What an instance reads from: a source turns an upstream log into Changes and can start again from
+// a position. A new kind of source adds files here and one line in registry.cpp, nothing else.
 #pragma once
+
+#include "protocol/base/result.h"
+#include "protocol/canal/change.h"
+#include "protocol/canal/position.h"
+#include "protocol/net/awaitable.h"
+#include "server/filter/table_filter.h"
 
 #include <atomic>
 #include <cstdint>
@@ -11,12 +17,6 @@
 #include <string>
 #include <utility>
 
-#include "protocol/base/result.h"
-#include "protocol/canal/change.h"
-#include "protocol/canal/position.h"
-#include "protocol/net/awaitable.h"
-#include "server/filter/table_filter.h"
-
 namespace obcanal::source {
 
 // Receives changes in order. Feed strand.
@@ -24,12 +24,13 @@ class ChangeSink {
  public:
     virtual ~ChangeSink() = default;
 
-    // Returns when the changes are stored; that it waits while the ring is full is the back-pressure. The views in
-    // `changes` must stay valid until then.
+    // Returns when the changes are stored; that it waits while the ring is full is the
+    // back-pressure. The views in `changes` must stay valid until then.
     virtual Awaitable<Result<void>> emit(std::span<const canal::Change> changes) = 0;
 
-    // Rows (TxnBegin and RowsChange::rows_done) of the transaction under way that clients can already see, because it
-    // is larger than the transaction buffer. Nothing: none of it is visible.
+    // Rows (TxnBegin and RowsChange::rows_done) of the transaction under way that clients can
+    // already see, because it is larger than the transaction buffer. Nothing: none of it is
+    // visible.
     virtual std::optional<uint64_t> open_rows() const = 0;
 };
 
@@ -45,11 +46,13 @@ class PositionTracker {
     virtual canal::LogPosition position() const = 0;
 };
 
-// The table filter in force: the instance's own until a client subscribes with another one. Any thread; the feed looks at
-// version() once per packet and drops what it had decided when that has moved.
+// The table filter in force: the instance's own until a client subscribes with another one. Any
+// thread; the feed looks at version() once per packet and drops what it had decided when that has
+// moved.
 class LiveFilter {
  public:
-    explicit LiveFilter(std::shared_ptr<const filter::TableFilter> first) : current_(std::move(first)) {}
+    explicit LiveFilter(std::shared_ptr<const filter::TableFilter> first)
+        : current_(std::move(first)) {}
 
     uint64_t version() const { return version_.load(std::memory_order_acquire); }
 
@@ -84,13 +87,15 @@ class Source {
  public:
     virtual ~Source() = default;
 
-    // Streams until stop() or failure and cleans up itself; always returns an Error that says whether to try again. The
-    // first call starts from `from` (nothing: as configured); later calls go on behind what was emitted. Feed strand.
+    // Streams until stop() or failure and cleans up itself; always returns an Error that says
+    // whether to try again. The first call starts from `from` (nothing: as configured); later calls
+    // go on behind what was emitted. Feed strand.
     virtual Awaitable<Error> run(std::optional<canal::LogPosition> from, ChangeSink& out) = 0;
     virtual void stop() = 0;  // feed strand
 
     // A tracker for consumers that start at `from`.
-    virtual std::unique_ptr<PositionTracker> tracker(std::optional<canal::LogPosition> from) const = 0;
+    virtual std::unique_ptr<PositionTracker> tracker(std::optional<canal::LogPosition> from
+    ) const = 0;
     virtual const SourceState& state() const = 0;
 };
 

@@ -1,21 +1,26 @@
 #include "server/store/event_ring.h"
 
+#include "protocol/base/assert.h"
+#include "protocol/net/asio.h"
+
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <new>
 
-#include "protocol/base/assert.h"
-#include "protocol/net/asio.h"
-
 namespace obcanal::store {
 namespace {
 
+// A frame's length is a signed 32-bit number; an entry that crosses the limit still fits.
+constexpr int64_t kLargestBatch = int64_t{512} << 20;
+
 int64_t steady_ns() {
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(steady_now().time_since_epoch()).count();
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(steady_now().time_since_epoch())
+        .count();
 }
 
-// The largest x in [low, high] for which `holds` is true; it is true up to some point and false behind, and at low.
+// The largest x in [low, high] for which `holds` is true; it is true up to some point and false
+// behind, and at low.
 template <class Predicate>
 int64_t last_where(int64_t low, int64_t high, Predicate holds) {
     while (low < high) {
@@ -97,7 +102,8 @@ Awaitable<Result<void>> EventRing::put(std::span<Slot> entries) {
             if (waiting_since == 0) waiting_since = steady_ns();
             co_await room_.wait(SteadyTime::max());
         }
-        if (waiting_since != 0) blocked_ns_.fetch_add(steady_ns() - waiting_since, std::memory_order_relaxed);
+        if (waiting_since != 0)
+            blocked_ns_.fetch_add(steady_ns() - waiting_since, std::memory_order_relaxed);
         entries = entries.subspan(part.size());
     }
     co_return Result<void>{};
@@ -110,13 +116,19 @@ void EventRing::stop() {
 }
 
 int64_t EventRing::last_by_limit(int64_t from, int64_t end, BatchLimit limit) const {
-    if (limit.bytes < 0) return std::min(end, from + std::max<int64_t>(limit.entries, 1) - 1);
+    int64_t bytes = kLargestBatch;
+    if (limit.bytes < 0) {
+        end = std::min(end, from + std::clamp<int64_t>(limit.entries, 1, end - from + 1) - 1);
+    } else {
+        bytes = std::min(limit.bytes, kLargestBatch);
+    }
     const Slot& first = slots_[index(from)];
     const int64_t before = first.end_bytes - first.size;
-    // An entry is taken while what lies before it is within the limit, so the last one may cross it.
-    return last_where(from, end, [this, before, limit](int64_t at) {
+    // An entry is taken while what lies before it is within the limit, so the last one may cross
+    // it.
+    return last_where(from, end, [this, before, bytes](int64_t at) {
         const Slot& slot = slots_[index(at)];
-        return slot.end_bytes - slot.size - before <= limit.bytes;
+        return slot.end_bytes - slot.size - before <= bytes;
     });
 }
 
@@ -144,7 +156,8 @@ Batch EventRing::get(Sequence from, BatchLimit limit) const {
             return slots_[index(other)].chunk == begin.chunk;
         });
         // Records of one chunk lie back to back.
-        const auto size = static_cast<size_t>(slots_[index(end)].end_bytes - begin.end_bytes) + begin.size;
+        const auto size =
+            static_cast<size_t>(slots_[index(end)].end_bytes - begin.end_bytes) + begin.size;
         batch.slices.emplace_back(begin.data, size);
         batch.chunks.emplace_back(begin.chunk);
         at = end + 1;
@@ -155,7 +168,8 @@ Batch EventRing::get(Sequence from, BatchLimit limit) const {
 bool EventRing::is_full(Sequence from, BatchLimit limit) const {
     const int64_t end = published_.load(std::memory_order_acquire);
     if (from.value > end) return false;
-    if (end - acked_.load(std::memory_order_relaxed) >= static_cast<int64_t>(limits_.slots)) return true;
+    if (end - acked_.load(std::memory_order_relaxed) >= static_cast<int64_t>(limits_.slots))
+        return true;
     if (limit.bytes < 0) return end - from.value + 1 >= limit.entries;
     const Slot& first = slots_[index(from.value)];
     const int64_t waiting = slots_[index(end)].end_bytes - first.end_bytes + first.size;

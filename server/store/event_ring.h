@@ -1,15 +1,9 @@
-// The bounded store between one feed and the clients of a destination: slots that point into chunks, running totals in
-// each slot, so that a batch is found by arithmetic and sent as a few slices however many entries it has.
-// One producer (feed strand), one consumer (instance strand); `published` and `acked` are the only shared numbers.
-// Invariant: acked <= published <= acked + slots. Semantics: Canal's MemoryEventStoreWithBuffer.
+// The bounded store between one feed and the clients of a destination: slots that point into
+// chunks, running totals in each slot, so that a batch is found by arithmetic and sent as a few
+// slices however many entries it has. One producer (feed strand), one consumer (instance strand);
+// `published` and `acked` are the only shared numbers. Invariant: acked <= published <= acked +
+// slots. Semantics: Canal's MemoryEventStoreWithBuffer.
 #pragma once
-
-#include <atomic>
-#include <cstdint>
-#include <functional>
-#include <memory>
-#include <span>
-#include <vector>
 
 #include "protocol/base/bytes.h"
 #include "protocol/base/chunk.h"
@@ -17,6 +11,13 @@
 #include "protocol/canal/change.h"
 #include "protocol/canal/ids.h"
 #include "protocol/net/notifier.h"
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
 
 namespace obcanal::store {
 
@@ -81,8 +82,9 @@ class EventRing {
     EventRing& operator=(const EventRing&) = delete;
 
     // -- feed strand
-    // Publishes entries in order, waiting for room; an entry larger than the budget goes in when the ring is empty. Takes
-    // over the references of the slots that own one. Fails only with Errc::Stopped.
+    // Publishes entries in order, waiting for room; an entry larger than the budget goes in when
+    // the ring is empty. Takes over the references of the slots that own one. Fails only with
+    // Errc::Stopped.
     Awaitable<Result<void>> put(std::span<Slot> entries);
     // As put(), but only if there is room now; false otherwise.
     bool try_put(std::span<Slot> entries);
@@ -102,7 +104,8 @@ class EventRing {
     // Whether as much as the limit asks for has gathered, or more cannot come before an ack.
     bool is_full(Sequence from, BatchLimit limit) const;
     const Slot& slot(Sequence at) const { return slots_[index(at.value)]; }
-    // Frees everything up to `upto`; `visit` sees each entry once, in order. REQUIRES: upto <= published().
+    // Frees everything up to `upto`; `visit` sees each entry once, in order. REQUIRES: upto <=
+    // published().
     void ack(Sequence upto, const std::function<void(const Slot&)>& visit);
     Notifier& readable() { return readable_; }
 
@@ -119,9 +122,9 @@ class EventRing {
     RingLimits limits_;
     size_t mask_;
     std::unique_ptr<Slot[], FreeSlots> slots_;
-    Notifier room_;      // feed waits
-    Notifier readable_;  // clients wait
-    ChunkRef held_;      // chunk of the last acked entry; instance strand
+    Notifier room_;          // feed waits
+    Notifier readable_;      // clients wait
+    ChunkRef held_;          // chunk of the last acked entry; instance strand
     int64_t end_rows_ = 0;   // feed strand
     uint32_t end_ddls_ = 0;  // feed strand
     std::atomic<bool> stopped_{false};

@@ -1,17 +1,17 @@
 #include "server/store/txn_buffer.h"
 
+#include "protocol/base/assert.h"
+#include "protocol/net/asio.h"
+
 #include <cstdlib>
 #include <cstring>
 #include <new>
 
-#include "protocol/base/assert.h"
-#include "protocol/net/asio.h"
-
 namespace obcanal::store {
 namespace {
 
-// Thresholds of Canal's EntryEventSink: empty transactions and filtered boundaries are let through once in a while,
-// so that the clients' cursors move on.
+// Thresholds of Canal's EntryEventSink: empty transactions and filtered boundaries are let through
+// once in a while, so that the clients' cursors move on.
 constexpr int64_t kQuietMs = 5000;
 constexpr int64_t kQuietCount = 8192;
 
@@ -62,7 +62,8 @@ bool TxnBuffer::append(Bytes record, const EntryFacts& facts) {
     if (!pending_.empty() && pending_bytes_ + record.size() > bytes_limit) return false;
 
     const size_t mark_room = sizeof(canal::TxnMark) + 2 * alignof(canal::TxnMark) + txn_id_.size();
-    if (!chunk_ || chunk_->room() < record.size() + mark_room) take_chunk(record.size() + mark_room);
+    if (!chunk_ || chunk_->room() < record.size() + mark_room)
+        take_chunk(record.size() + mark_room);
     if (placed_mark_ == nullptr) place_mark();
 
     Slot slot{};

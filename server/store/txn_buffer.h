@@ -1,18 +1,19 @@
-// Copies encoded entries into chunks and publishes them to the ring a transaction at a time; a transaction larger than
-// `transaction_size` entries goes out in pieces, as Canal's EventTransactionBuffer does it. Feed strand.
+// Copies encoded entries into chunks and publishes them to the ring a transaction at a time; a
+// transaction larger than `transaction_size` entries goes out in pieces, as Canal's
+// EventTransactionBuffer does it. Feed strand.
 #pragma once
-
-#include <cstdint>
-#include <memory>
-#include <optional>
-#include <string>
-#include <vector>
 
 #include "protocol/base/bytes.h"
 #include "protocol/base/chunk.h"
 #include "protocol/base/result.h"
 #include "protocol/canal/change.h"
 #include "server/store/event_ring.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace obcanal::store {
 
@@ -38,7 +39,8 @@ class TxnBuffer {
     void begin(const canal::TxnMark& mark);
     // REQUIRES: begin(). False: the buffer is full, flush() first.
     bool append(Bytes record, const EntryFacts& facts);
-    // Publishes what is there. `complete`: the transaction ends with it, so that one without rows may be dropped.
+    // Publishes what is there. `complete`: the transaction ends with it, so that one without rows
+    // may be dropped.
     Awaitable<Result<void>> flush(bool complete);
     // As flush(), without waiting: false if the ring has no room, and nothing happened.
     bool try_flush(bool complete);
@@ -55,7 +57,7 @@ class TxnBuffer {
     std::shared_ptr<ChunkPool> pool_;
     TxnBufferOptions options_;
     ChunkRef chunk_;
-    bool chunk_owned_ = false;  // a slot holds the ring's reference to chunk_
+    bool chunk_owned_ = false;   // a slot holds the ring's reference to chunk_
     size_t published_used_ = 0;  // fill of chunk_ that must stay
     std::string txn_id_;
     canal::TxnMark txn_;

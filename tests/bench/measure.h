@@ -36,8 +36,13 @@ double ns_per_call(Work work) {
 }
 
 inline void report(const char* what, double ours_ns, double reference_ns) {
-    std::printf("%-48s %10.1f ns   protobuf %10.1f ns   ratio %5.1fx\n", what, ours_ns, reference_ns,
-                reference_ns / ours_ns);
+    std::printf(
+        "%-48s %10.1f ns   protobuf %10.1f ns   ratio %5.1fx\n",
+        what,
+        ours_ns,
+        reference_ns,
+        reference_ns / ours_ns
+    );
 }
 
 }  // namespace obcanal::bench

@@ -1,15 +1,15 @@
 // Micro figures of the row path with the ratio to the protobuf library in the same run:
 //   bench_micro [recording.logmsg]
 // Prints one line per figure: name, ns per unit, ratio.
-#include <fstream>
-#include <iostream>
-#include <string>
-#include <vector>
-
 #include "protocol/base/bytes.h"
 #include "protocol/canal/entry.pb.h"
 #include "protocol/canal/entry_encoder.h"
 #include "tests/bench/measure.h"
+
+#include <fstream>
+#include <iostream>
+#include <string>
+#include <vector>
 
 namespace obcanal::bench {
 namespace {
@@ -31,9 +31,12 @@ struct Row {
             column.sql_type = column.null_sql_type = i % 2 == 0 ? 4 : 12;
             column.is_key = i == 0;
             spec.columns.push_back(column);
-            const std::string value = i % 2 == 0 ? std::to_string(100000 + i) : "some text of row " + std::to_string(i);
+            const std::string value =
+                i % 2 == 0 ? std::to_string(100000 + i) : "some text of row " + std::to_string(i);
             values.push_back(std::string(canal::kCellPadding, ' ') + value);
-            values.push_back(std::string(canal::kCellPadding, ' ') + (i == 3 || i == 4 ? "987654" : value));
+            values.push_back(
+                std::string(canal::kCellPadding, ' ') + (i == 3 || i == 4 ? "987654" : value)
+            );
         }
         for (size_t i = 0; i < values.size(); i += 2) {
             before.push_back(cell(values[i]));

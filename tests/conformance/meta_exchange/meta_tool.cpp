@@ -1,7 +1,12 @@
-// Our file store on a data directory, for the exchange with Java Canal; the same commands as java/MetaPeer.java.
-//   meta_tool write|write-oblog DIR CASES       every client of the cases file; write-oblog adds our own member
-//   meta_tool save DIR DESTINATION CLIENT OFFSET   moves one cursor and ends without a flush, as a kill would
-//   meta_tool dump DIR DESTINATION...           prints every client in the form of the cases file
+// Our file store on a data directory, for the exchange with Java Canal; the same commands as
+// java/MetaPeer.java.
+//   meta_tool write|write-oblog DIR CASES       every client of the cases file; write-oblog adds
+//   our own member meta_tool save DIR DESTINATION CLIENT OFFSET   moves one cursor and ends without
+//   a flush, as a kill would meta_tool dump DIR DESTINATION...           prints every client in the
+//   form of the cases file
+#include "protocol/base/text.h"
+#include "server/meta/file_meta_store.h"
+
 #include <unistd.h>
 
 #include <cstdio>
@@ -10,9 +15,6 @@
 #include <memory>
 #include <string>
 #include <vector>
-
-#include "protocol/base/text.h"
-#include "server/meta/file_meta_store.h"
 
 namespace {
 
@@ -71,7 +73,9 @@ Result<void> write(const std::string& dir, const std::string& cases, bool oblog)
         if (field[3] == kNone) continue;
         auto cursor = cursor_of(field, line);
         if (!cursor) return cursor.error();
-        if (oblog) cursor->oblog = obcanal::canal::OblogResume{1700000001456789, true, {"1_2", "1_2"}, "1_3", 17};
+        if (oblog)
+            cursor->oblog =
+                obcanal::canal::OblogResume{1700000001456789, true, {"1_2", "1_2"}, "1_3", 17};
         if (auto done = store->save_cursor(client, *cursor); !done) return done;
     }
     if (stores.empty()) return bad_case(cases);
@@ -81,7 +85,9 @@ Result<void> write(const std::string& dir, const std::string& cases, bool oblog)
     return {};
 }
 
-Result<void> save(const std::string& dir, const std::string& destination, int64_t id, int64_t offset) {
+Result<void> save(
+    const std::string& dir, const std::string& destination, int64_t id, int64_t offset
+) {
     FileMetaStore store(dir, destination);
     if (auto loaded = store.load(); !loaded) return loaded.error();
     const ClientId client{static_cast<int16_t>(id)};
@@ -121,7 +127,8 @@ Result<void> dump(const std::string& dir, const std::string& destination) {
 
 Result<void> run(const std::vector<std::string>& words) {
     const std::string& command = words[0];
-    if (command == "write" || command == "write-oblog") return write(words[1], words[2], command == "write-oblog");
+    if (command == "write" || command == "write-oblog")
+        return write(words[1], words[2], command == "write-oblog");
     if (command == "dump") {
         for (size_t at = 2; at < words.size(); ++at) {
             if (auto done = dump(words[1], words[at]); !done) return done;

@@ -1,5 +1,9 @@
-// The protobuf library is the oracle: an Entry built with generated code must be the encoder's bytes.
+// The protobuf library is the oracle: an Entry built with generated code must be the encoder's
+// bytes.
 #include "protocol/canal/entry_encoder.h"
+
+#include "protocol/base/text.h"
+#include "protocol/canal/entry.pb.h"
 
 #include <gtest/gtest.h>
 
@@ -7,9 +11,6 @@
 #include <random>
 #include <string>
 #include <vector>
-
-#include "protocol/base/text.h"
-#include "protocol/canal/entry.pb.h"
 
 namespace obcanal::canal {
 namespace {
@@ -40,7 +41,8 @@ struct Fixture {
 
 std::string expected_value(const ColumnSpec& column, const Cell& cell) {
     const Bytes bytes{cell.data, cell.size};
-    if (column.kind != ValueKind::Latin1) return is_utf8(bytes) ? std::string(as_text(bytes)) : repair_utf8(bytes);
+    if (column.kind != ValueKind::Latin1)
+        return is_utf8(bytes) ? std::string(as_text(bytes)) : repair_utf8(bytes);
     std::string out;
     append_latin1(out, bytes);
     return out;
@@ -95,11 +97,16 @@ std::string expected_rows(const Fixture& fixture, const RowsChange& change) {
     for (const RowImages& images : change.rows) {
         pb::RowData* row = rows.add_rowdatas();
         for (size_t i = 0; i < images.before.size(); ++i) {
-            fill_column(*row->add_beforecolumns(), fixture.spec.columns[i], images.before[i], false);
+            fill_column(
+                *row->add_beforecolumns(), fixture.spec.columns[i], images.before[i], false
+            );
         }
         for (size_t i = 0; i < images.after.size(); ++i) {
-            const bool updated = change.kind == RowKind::Insert || !equal_cells(images.before[i], images.after[i]);
-            fill_column(*row->add_aftercolumns(), fixture.spec.columns[i], images.after[i], updated);
+            const bool updated =
+                change.kind == RowKind::Insert || !equal_cells(images.before[i], images.after[i]);
+            fill_column(
+                *row->add_aftercolumns(), fixture.spec.columns[i], images.after[i], updated
+            );
         }
     }
     pb::Entry entry;
@@ -133,10 +140,38 @@ Fixture shop_table() {
     Fixture fixture;
     fixture.spec.schema = "mydb";
     fixture.spec.table = "orders";
-    fixture.spec.columns.push_back({.index = 0, .name = "order_id", .mysql_type = "int", .sql_type = 4, .null_sql_type = 4, .is_key = true});
-    fixture.spec.columns.push_back({.index = 1, .name = "客户名", .mysql_type = "varchar(255)", .sql_type = 12, .null_sql_type = 12});
-    fixture.spec.columns.push_back({.index = 3, .name = "amount", .mysql_type = "int unsigned", .sql_type = 4, .null_sql_type = 4, .promote_above = 2147483647, .promoted_sql_type = -5});
-    fixture.spec.columns.push_back({.index = 4, .name = "picture", .mysql_type = "blob", .sql_type = 2004, .null_sql_type = 2004, .kind = ValueKind::Latin1});
+    fixture.spec.columns.push_back(
+        {.index = 0,
+         .name = "order_id",
+         .mysql_type = "int",
+         .sql_type = 4,
+         .null_sql_type = 4,
+         .is_key = true}
+    );
+    fixture.spec.columns.push_back(
+        {.index = 1,
+         .name = "客户名",
+         .mysql_type = "varchar(255)",
+         .sql_type = 12,
+         .null_sql_type = 12}
+    );
+    fixture.spec.columns.push_back(
+        {.index = 3,
+         .name = "amount",
+         .mysql_type = "int unsigned",
+         .sql_type = 4,
+         .null_sql_type = 4,
+         .promote_above = 2147483647,
+         .promoted_sql_type = -5}
+    );
+    fixture.spec.columns.push_back(
+        {.index = 4,
+         .name = "picture",
+         .mysql_type = "blob",
+         .sql_type = 2004,
+         .null_sql_type = 2004,
+         .kind = ValueKind::Latin1}
+    );
     return fixture;
 }
 
@@ -144,8 +179,15 @@ TEST(EntryEncoder, UpdateSharesUnchangedColumnsAndMarksChangedOnes) {
     const Fixture fixture = shop_table();
     const TablePlan plan(fixture.spec);
     CellArena cells;
-    const std::vector<Cell> before{cells.value("10020"), cells.value("佐藤"), cells.null(), cells.unknown()};
-    const std::vector<Cell> after{cells.value("10020"), cells.value("Bob \"the\" Builder"), cells.value("4294967295"), cells.unknown()};
+    const std::vector<Cell> before{
+        cells.value("10020"), cells.value("佐藤"), cells.null(), cells.unknown()
+    };
+    const std::vector<Cell> after{
+        cells.value("10020"),
+        cells.value("Bob \"the\" Builder"),
+        cells.value("4294967295"),
+        cells.unknown()
+    };
     const RowImages images{before, after};
     const RowsChange change{&plan, RowKind::Update, {&images, 1}, fixture.mark, "", 1};
     EntryEncoder encoder("LogProxyMessageFile");
@@ -159,10 +201,19 @@ TEST(EntryEncoder, PromotionFollowsTheValue) {
     EntryEncoder encoder("LogProxyMessageFile");
     encoder.encode(TxnBegin{fixture.mark, fixture.txn, 1});
     for (const auto& [text, type] : std::vector<std::pair<std::string, int>>{
-             {"0", 4}, {"2147483647", 4}, {"2147483648", -5}, {"4294967295", -5}, {"", 4}, {"-1", 4}, {"x", 4},
-             {"99999999999999999999999", 4}}) {
+             {"0", 4},
+             {"2147483647", 4},
+             {"2147483648", -5},
+             {"4294967295", -5},
+             {"", 4},
+             {"-1", 4},
+             {"x", 4},
+             {"99999999999999999999999", 4}
+         }) {
         CellArena cells;
-        const std::vector<Cell> after{cells.value("1"), cells.null(), cells.value(text), cells.null()};
+        const std::vector<Cell> after{
+            cells.value("1"), cells.null(), cells.value(text), cells.null()
+        };
         const RowImages images{{}, after};
         const RowsChange change{&plan, RowKind::Insert, {&images, 1}, fixture.mark, "", 1};
         pb::Entry entry;
@@ -183,7 +234,9 @@ TEST(EntryEncoder, BoundariesCarryTheTransactionId) {
     begin_body.set_transactionid(std::string(fixture.txn.id));
     begin_body.set_threadid(77);
     begin.set_storevalue(begin_body.SerializeAsString());
-    EXPECT_EQ(unwrap(encoder.encode(TxnBegin{fixture.mark, fixture.txn, 77})), begin.SerializeAsString());
+    EXPECT_EQ(
+        unwrap(encoder.encode(TxnBegin{fixture.mark, fixture.txn, 77})), begin.SerializeAsString()
+    );
 
     pb::Entry end = begin;
     end.set_entrytype(pb::TRANSACTIONEND);
@@ -268,19 +321,32 @@ TEST(EntryEncoder, RandomRowsAreTheOraclesBytes) {
         const RowsChange change{&plan, kind, images, fixture.mark, below(2) == 0 ? "row_7" : "", 1};
         EntryEncoder encoder("LogProxyMessageFile");
         encoder.encode(TxnBegin{fixture.mark, fixture.txn, 1});
-        ASSERT_EQ(unwrap(encoder.encode(change)), expected_rows(fixture, change)) << "round " << round;
+        ASSERT_EQ(unwrap(encoder.encode(change)), expected_rows(fixture, change))
+            << "round " << round;
     }
 }
 
 TEST(EntryEncoder, TextOfOtherCharactersSets) {
-    TableSpec spec{"d", "t", {{.index = 0, .name = "c", .mysql_type = "varchar(9)", .sql_type = 12, .null_sql_type = 12, .kind = ValueKind::Charset, .charset = "gbk"}}};
+    TableSpec spec{
+        "d",
+        "t",
+        {{.index = 0,
+          .name = "c",
+          .mysql_type = "varchar(9)",
+          .sql_type = 12,
+          .null_sql_type = 12,
+          .kind = ValueKind::Charset,
+          .charset = "gbk"}}
+    };
     const TablePlan plan(spec);
     EntryEncoder encoder("f");
     CellArena cells;
     const std::vector<Cell> after{cells.value("\xd6\xd0\xff")};
     const RowImages images{{}, after};
     pb::Entry entry;
-    ASSERT_TRUE(entry.ParseFromString(unwrap(encoder.encode(RowsChange{&plan, RowKind::Insert, {&images, 1}, {}, "", 1}))));
+    ASSERT_TRUE(entry.ParseFromString(
+        unwrap(encoder.encode(RowsChange{&plan, RowKind::Insert, {&images, 1}, {}, "", 1}))
+    ));
     pb::RowChange rows;
     ASSERT_TRUE(rows.ParseFromString(entry.storevalue()));
     EXPECT_EQ(rows.rowdatas(0).aftercolumns(0).value(), "中\xEF\xBF\xBD");

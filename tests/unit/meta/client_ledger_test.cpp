@@ -44,7 +44,10 @@ TEST_F(ClientLedgerTest, AcksInOrderAndSaysWhichEntries) {
     ASSERT_FALSE(early.ok());
     EXPECT_EQ(early.error().code, Errc::OutOfOrder);
     EXPECT_EQ(early.error().detail, "batchId:2 is not the firstly:1");
-    EXPECT_EQ(canal_exception(early.error().code), "com.alibaba.otter.canal.meta.exception.CanalMetaManagerException");
+    EXPECT_EQ(
+        canal_exception(early.error().code),
+        "com.alibaba.otter.canal.meta.exception.CanalMetaManagerException"
+    );
     ASSERT_EQ(ledger_.open_batches(kClient).size(), 2U);
 
     auto first = ledger_.ack(kClient, BatchId{1});
@@ -53,9 +56,13 @@ TEST_F(ClientLedgerTest, AcksInOrderAndSaysWhichEntries) {
     auto again = ledger_.ack(kClient, BatchId{1});
     ASSERT_FALSE(again.ok());
     EXPECT_EQ(again.error().code, Errc::NotFound);
-    EXPECT_EQ(again.error().detail, "ack error , clientId:1001 batchId:1 is not exist , please check");
     EXPECT_EQ(
-        canal_exception(again.error().code), "com.alibaba.otter.canal.server.exception.CanalServerException");
+        again.error().detail, "ack error , clientId:1001 batchId:1 is not exist , please check"
+    );
+    EXPECT_EQ(
+        canal_exception(again.error().code),
+        "com.alibaba.otter.canal.server.exception.CanalServerException"
+    );
     EXPECT_TRUE(ledger_.ack(kClient, BatchId{2}).ok());
     EXPECT_TRUE(ledger_.open_batches(kClient).empty());
 }
@@ -68,7 +75,10 @@ TEST_F(ClientLedgerTest, RollbackOfOneTakesTheLaterOnesAlong) {
     EXPECT_EQ(wrong.error().detail, "batchId:2 is not the firstly:1");
     auto unknown = ledger_.rollback(kClient, BatchId{77});
     ASSERT_FALSE(unknown.ok());
-    EXPECT_EQ(unknown.error().detail, "rollback error, clientId:1001 batchId:77 is not exist , please check");
+    EXPECT_EQ(
+        unknown.error().detail,
+        "rollback error, clientId:1001 batchId:77 is not exist , please check"
+    );
     EXPECT_EQ(ledger_.open_batches(kClient).size(), 2U);
 
     auto done = ledger_.rollback(kClient, BatchId{1});
@@ -89,7 +99,8 @@ TEST_F(ClientLedgerTest, RollbackTouchesOnlyItsOwnClient) {
 
 TEST_F(ClientLedgerTest, RefusesWhoIsNotSubscribedButIgnoresItsRollback) {
     const std::string text =
-        "ClientIdentity:ClientIdentity[destination=example,clientId=-7,filter=<null>] should subscribe first";
+        "ClientIdentity:ClientIdentity[destination=example,clientId=-7,filter=<null>] should "
+        "subscribe first";
     auto opened = ledger_.open(kOther, Sequence{0}, Sequence{0});
     ASSERT_FALSE(opened.ok());
     EXPECT_EQ(opened.error().detail, text);

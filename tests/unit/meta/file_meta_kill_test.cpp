@@ -1,5 +1,9 @@
-// A child saves cursors and says on a pipe which ones are saved; it is killed at random moments. Whatever it said must
-// be found by the next start, whether meta.dat was being replaced or a slot being written.
+// A child saves cursors and says on a pipe which ones are saved; it is killed at random moments.
+// Whatever it said must be found by the next start, whether meta.dat was being replaced or a slot
+// being written.
+#include "server/meta/file_meta_store.h"
+#include "tests/unit/meta/scratch_dir.h"
+
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -9,9 +13,6 @@
 #include <random>
 #include <string>
 #include <thread>
-
-#include "server/meta/file_meta_store.h"
-#include "tests/unit/meta/scratch_dir.h"
 
 namespace obcanal::meta {
 namespace {
@@ -25,7 +26,9 @@ LogPosition at(int64_t offset) {
     LogPosition position;
     position.identity = {"127.0.0.1", 3306, -1};
     // Of changing length, and larger than a page at times.
-    position.journal_name.assign(static_cast<size_t>(offset % 97 == 0 ? 9000 : 10 + offset % 13), 'j');
+    position.journal_name.assign(
+        static_cast<size_t>(offset % 97 == 0 ? 9000 : 10 + offset % 13), 'j'
+    );
     position.position = offset;
     return position;
 }
@@ -45,7 +48,9 @@ LogPosition at(int64_t offset) {
 }
 
 // The last number that the child said, after `reports` of them and `extra` more time, killed.
-int64_t run_child(const std::string& dir, int64_t from, int reports, std::chrono::microseconds extra) {
+int64_t run_child(
+    const std::string& dir, int64_t from, int reports, std::chrono::microseconds extra
+) {
     int ends[2];
     EXPECT_EQ(pipe(ends), 0);
     const pid_t child = fork();
@@ -77,7 +82,8 @@ TEST(FileMetaKillTest, WhatWasSavedIsFoundAfterAKill) {
     std::uniform_int_distribution<int> extra(0, 500);
     int64_t next = 1;
     for (int round = 0; round < 150; ++round) {
-        const int64_t said = run_child(dir.path(), next, reports(random), std::chrono::microseconds(extra(random)));
+        const int64_t said =
+            run_child(dir.path(), next, reports(random), std::chrono::microseconds(extra(random)));
         FileMetaStore store(dir.path(), "d");
         auto table = store.load();
         ASSERT_TRUE(table.ok()) << table.error().detail;
@@ -106,9 +112,11 @@ TEST(FileMetaKillTest, SavingIsCheap) {
         cursor.position = save;
         ASSERT_TRUE(store.save_cursor(kClient, cursor).ok());
     }
-    const std::chrono::duration<double, std::micro> spent = std::chrono::steady_clock::now() - start;
+    const std::chrono::duration<double, std::micro> spent =
+        std::chrono::steady_clock::now() - start;
     RecordProperty("us_per_save", std::to_string(spent.count() / kSaves));
-    // About 3 us; the bound only tells a write from a disk sync, on a loaded machine and with sanitizers.
+    // About 3 us; the bound only tells a write from a disk sync, on a loaded machine and with
+    // sanitizers.
     EXPECT_LT(spent.count() / kSaves, 200.0);
 }
 

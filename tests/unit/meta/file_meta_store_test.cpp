@@ -1,9 +1,13 @@
 #include "server/meta/file_meta_store.h"
 
+#include "tests/unit/meta/scratch_dir.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/unit/meta/scratch_dir.h"
+#include <atomic>
+#include <chrono>
+#include <thread>
 
 namespace obcanal::meta {
 namespace {
@@ -80,7 +84,8 @@ TEST_F(FileMetaStoreTest, WritesNothingUntilSomebodySubscribes) {
     ASSERT_TRUE(store.subscribe(kClient, std::nullopt).ok());
     EXPECT_EQ(
         read_text(file()),
-        R"({"clientDatas":[{"clientIdentity":{"clientId":1001,"destination":"example"}}],"destination":"example"})");
+        R"({"clientDatas":[{"clientIdentity":{"clientId":1001,"destination":"example"}}],"destination":"example"})"
+    );
     ASSERT_TRUE(store.subscribe(kClient, "").ok());
     EXPECT_THAT(read_text(file()), HasSubstr(R"("destination":"example","filter":""})"));
 }
@@ -120,7 +125,9 @@ TEST_F(FileMetaStoreTest, SavedCursorsNeedNoFlush) {
         EXPECT_EQ(store.cursor(kClient), at(30));
     }
     EXPECT_THAT(read_text(file()), testing::Not(HasSubstr("cursor")));
-    const ClientTable expected{{{kClient, std::nullopt, at(30)}, {ClientId{2}, std::nullopt, at(20)}}};
+    const ClientTable expected{
+        {{kClient, std::nullopt, at(30)}, {ClientId{2}, std::nullopt, at(20)}}
+    };
     EXPECT_EQ(reload(), expected);
     // And what was taken over from the journal is not lost by the next save of somebody else.
     {
@@ -252,16 +259,26 @@ TEST_F(FileMetaStoreTest, AFileCutAtAnyByteStopsTheStart) {
 TEST_F(FileMetaStoreTest, ErrorsSayWhereInTheFile) {
     EXPECT_THAT(load_error("[]"), HasSubstr("meta.dat: document: is not a JSON object"));
     EXPECT_THAT(load_error(R"({"clientDatas":7})"), HasSubstr("clientDatas: is not a list"));
-    EXPECT_THAT(load_error(R"({"clientDatas":[{}]})"), HasSubstr("clientDatas[0]: clientIdentity: is missing"));
     EXPECT_THAT(
-        load_error(R"({"clientDatas":[{"clientIdentity":{"destination":"example","clientId":32768}}]})"),
-        HasSubstr("clientDatas[0]: clientId: is not -32768..32767"));
+        load_error(R"({"clientDatas":[{}]})"),
+        HasSubstr("clientDatas[0]: clientIdentity: is missing")
+    );
     EXPECT_THAT(
         load_error(
-            R"({"clientDatas":[{"clientIdentity":{"destination":"example","clientId":1},"cursor":{"postion":{"position":[]}}}]})"),
-        HasSubstr("clientDatas[0]: cursor: position: member position is not a number"));
+            R"({"clientDatas":[{"clientIdentity":{"destination":"example","clientId":32768}}]})"
+        ),
+        HasSubstr("clientDatas[0]: clientId: is not -32768..32767")
+    );
+    EXPECT_THAT(
+        load_error(
+            R"({"clientDatas":[{"clientIdentity":{"destination":"example","clientId":1},"cursor":{"postion":{"position":[]}}}]})"
+        ),
+        HasSubstr("clientDatas[0]: cursor: position: member position is not a number")
+    );
     EXPECT_THAT(load_error(std::string(1000000, '[')), HasSubstr("JSON"));
-    EXPECT_THAT(load_error(std::string(FileMetaStore::kMaxFileBytes + 1, ' ')), HasSubstr("larger than"));
+    EXPECT_THAT(
+        load_error(std::string(FileMetaStore::kMaxFileBytes + 1, ' ')), HasSubstr("larger than")
+    );
 }
 
 TEST_F(FileMetaStoreTest, OneOwnerAtATime) {
@@ -306,6 +323,28 @@ TEST_F(FileMetaStoreTest, RefusesAllBeforeLoadAndAfterClose) {
     EXPECT_FALSE(store.subscribe(kClient, std::nullopt).ok());
     EXPECT_FALSE(store.unsubscribe(kClient).ok());
     EXPECT_FALSE(store.flush().ok());
+}
+
+TEST_F(FileMetaStoreTest, FlushesWhileCursorsAreSaved) {
+    FileMetaStore store(dir_.path(), "example");
+    ASSERT_TRUE(store.load().ok());
+    ASSERT_TRUE(store.subscribe(kClient, std::nullopt).ok());
+    std::atomic<int> flushes{0};
+    std::jthread flusher([&store, &flushes](std::stop_token stop) {
+        while (!stop.stop_requested()) {
+            EXPECT_TRUE(store.flush().ok());
+            ++flushes;
+        }
+    });
+    int64_t last = 0;
+    while (last < 3000 || flushes.load() < 20) {
+        ASSERT_TRUE(store.save_cursor(kClient, at(++last)).ok());
+        ASSERT_EQ(store.cursor(kClient), at(last));
+    }
+    flusher.request_stop();
+    flusher.join();
+    ASSERT_TRUE(store.close().ok());
+    EXPECT_EQ(reload().clients.at(0).cursor, at(last));
 }
 
 }  // namespace

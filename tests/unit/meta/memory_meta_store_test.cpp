@@ -41,7 +41,9 @@ TEST(MemoryMetaStoreTest, LatestSubscriberIsLast) {
     ASSERT_TRUE(store.subscribe(ClientId{1}, "c").ok());
     auto table = store.load();
     ASSERT_TRUE(table.ok());
-    const ClientTable expected{{{ClientId{2}, "b", std::nullopt}, {ClientId{1}, "c", at("b.000002", 4)}}};
+    const ClientTable expected{
+        {{ClientId{2}, "b", std::nullopt}, {ClientId{1}, "c", at("b.000002", 4)}}
+    };
     EXPECT_EQ(*table, expected);
 }
 

@@ -24,7 +24,9 @@ TEST(LogPositionTest, WritesTheBytesOfJava) {
     EXPECT_EQ(to_json(java_position(), false), kJava);
     EXPECT_EQ(
         to_json(java_position(), true),
-        R"({"@type":"com.alibaba.otter.canal.protocol.position.LogPosition",)" + std::string(kJava.substr(1)));
+        R"({"@type":"com.alibaba.otter.canal.protocol.position.LogPosition",)" +
+            std::string(kJava.substr(1))
+    );
 }
 
 TEST(LogPositionTest, LeavesOutWhatIsNull) {
@@ -38,7 +40,9 @@ TEST(LogPositionTest, LeavesOutWhatIsNull) {
 TEST(LogPositionTest, ReadsWhatItWrote) {
     LogPosition position = java_position();
     position.gtid = "a\"b\\c\n\x01é";
-    position.oblog = OblogResume{1700000001456789, true, {"1001_77", "1001_78", "1001_78"}, "1001_79", 12345678901};
+    position.oblog = OblogResume{
+        1700000001456789, true, {"1001_77", "1001_78", "1001_78"}, "1001_79", 12345678901
+    };
     for (const bool with_type : {false, true}) {
         auto read = parse_log_position(to_json(position, with_type));
         ASSERT_TRUE(read.ok()) << read.error().detail;
@@ -51,13 +55,16 @@ TEST(LogPositionTest, PutsTheOblogMemberBehindJavasOwn) {
     position.oblog = OblogResume{5, true, {"x"}, "", 0};
     const std::string text = to_json(position, false);
     EXPECT_NE(
-        text.find(R"("timestamp":1700000000000,"oblog":{"commit":5,"consumed":["x"],"open":"","openRows":0,"ordered":true}}})"),
-        std::string::npos)
-        << text;
+        text.find(
+            R"("timestamp":1700000000000,"oblog":{"commit":5,"consumed":["x"],"open":"","openRows":0,"ordered":true}}})"
+        ),
+        std::string::npos
+    ) << text;
 }
 
 TEST(LogPositionTest, TakesWhatFastjsonTakes) {
-    const std::string_view text = R"( {"postion":{"timestamp":1700000000000L,"position":4567L,"serverId":1L,
+    const std::string_view text =
+        R"( {"postion":{"timestamp":1700000000000L,"position":4567L,"serverId":1L,
         "journalName":"mysql-bin.000012","future":{"a":[1,2L]},"gtid":null},
         "identity":{"sourceAddress":{"port":3306,"address":"localhost","more":1},"slaveId":-1L},
         "@type":"com.alibaba.otter.canal.protocol.position.LogPosition"} )";
@@ -88,11 +95,17 @@ TEST(LogPositionTest, NamesTheMemberThatIsWrong) {
     };
     EXPECT_EQ(detail("{}"), "position: member postion is missing");
     EXPECT_EQ(detail("[]"), "position: not a JSON object");
-    EXPECT_EQ(detail(R"({"postion":{"position":"x"}})"), "position: member position is not a number of 64 bits");
+    EXPECT_EQ(
+        detail(R"({"postion":{"position":"x"}})"),
+        "position: member position is not a number of 64 bits"
+    );
     EXPECT_EQ(
         detail(R"({"postion":{},"identity":{"sourceAddress":{"address":"a","port":65536}}})"),
-        "position: member port is not 0..65535");
-    EXPECT_EQ(detail(R"({"postion":{"journalName":7}})"), "position: member journalName is not a string");
+        "position: member port is not 0..65535"
+    );
+    EXPECT_EQ(
+        detail(R"({"postion":{"journalName":7}})"), "position: member journalName is not a string"
+    );
     EXPECT_NE(detail("").find("JSON"), std::string::npos);
     EXPECT_NE(detail(std::string(100000, '[')).find("JSON"), std::string::npos);
 }

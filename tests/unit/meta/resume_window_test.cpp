@@ -163,7 +163,8 @@ TEST(ResumeWindowTest, AnOlderSourceTakesTheOrderAway) {
     EXPECT_FALSE(window.was_consumed(kStart + 15, "c"));
 }
 
-// -- A log, and consumers that are cut off anywhere and resume from anything not behind what they stored.
+// -- A log, and consumers that are cut off anywhere and resume from anything not behind what they
+// stored.
 
 struct Txn {
     int64_t commit_us;
@@ -176,7 +177,9 @@ struct Log {
     std::vector<Txn> txns;  // by commit time
     std::mt19937 random;
 
-    int64_t pick(int64_t low, int64_t high) { return std::uniform_int_distribution<int64_t>(low, high)(random); }
+    int64_t pick(int64_t low, int64_t high) {
+        return std::uniform_int_distribution<int64_t>(low, high)(random);
+    }
 
     explicit Log(uint32_t seed) : random(seed) {
         int64_t commit = kStart;
@@ -186,31 +189,41 @@ struct Log {
             const bool again = key > 0 && pick(0, 9) == 0;
             if (again) commit = txns.back().commit_us;
             std::string id = again ? txns.back().id : "1_" + std::to_string(key);
-            txns.push_back({commit, std::move(id), again ? 1U : static_cast<uint64_t>(pick(0, 6)), key});
+            txns.push_back(
+                {commit, std::move(id), again ? 1U : static_cast<uint64_t>(pick(0, 6)), key}
+            );
         }
     }
 };
 
 using Seen = std::map<std::pair<int, uint64_t>, int>;  // (transaction, row) -> times delivered
 
-// Reads a stream that starts anywhere up to kSlackUs before `checkpoint`, until it is cut. True: reached the end.
-// `shuffled`: transactions change places, but none comes after a heartbeat that covers it, and records that share an id
-// keep their order.
-bool read_stream(Log& log, int64_t checkpoint, bool shuffled, bool whole, ResumeWindow& window, Seen& seen) {
+// Reads a stream that starts anywhere up to kSlackUs before `checkpoint`, until it is cut. True:
+// reached the end. `shuffled`: transactions change places, but none comes after a heartbeat that
+// covers it, and records that share an id keep their order.
+bool read_stream(
+    Log& log, int64_t checkpoint, bool shuffled, bool whole, ResumeWindow& window, Seen& seen
+) {
     const int64_t from = checkpoint - log.pick(0, ResumeWindow::kSlackUs);
     std::vector<Txn> stream;
-    std::copy_if(log.txns.begin(), log.txns.end(), std::back_inserter(stream), [from](const Txn& txn) {
-        return txn.commit_us > from;
-    });
+    std::copy_if(
+        log.txns.begin(),
+        log.txns.end(),
+        std::back_inserter(stream),
+        [from](const Txn& txn) { return txn.commit_us > from; }
+    );
     constexpr size_t kGroup = 5;
-    const auto group_end = [&](size_t at) { return std::min(stream.size(), (at / kGroup + 1) * kGroup); };
+    const auto group_end = [&](size_t at) {
+        return std::min(stream.size(), (at / kGroup + 1) * kGroup);
+    };
     if (shuffled) {
         for (size_t at = 0; at < stream.size(); at += kGroup) {
             const std::span<Txn> group(stream.data() + at, group_end(at) - at);
             std::shuffle(group.begin(), group.end(), log.random);
             for (Txn& one : group) {
                 for (Txn& other : group) {
-                    if (&one < &other && one.id == other.id && one.key > other.key) std::swap(one, other);
+                    if (&one < &other && one.id == other.id && one.key > other.key)
+                        std::swap(one, other);
                 }
             }
         }
@@ -246,8 +259,10 @@ void expect_times(const Log& log, const Seen& seen, int at_most, uint32_t seed) 
     for (const Txn& txn : log.txns) {
         for (uint64_t row = 0; row < txn.rows; ++row) {
             const auto found = seen.find({txn.key, row});
-            ASSERT_NE(found, seen.end()) << "lost row " << row << " of " << txn.key << ", seed " << seed;
-            ASSERT_LE(found->second, at_most) << "row " << row << " of " << txn.key << ", seed " << seed;
+            ASSERT_NE(found, seen.end())
+                << "lost row " << row << " of " << txn.key << ", seed " << seed;
+            ASSERT_LE(found->second, at_most)
+                << "row " << row << " of " << txn.key << ", seed " << seed;
         }
     }
 }
@@ -260,7 +275,9 @@ Seen consume(Log& log, bool shuffled, bool whole, size_t max_ids) {
     int cuts = 0;
     // An ordered window stands any earlier checkpoint, an unordered one its slack.
     const int64_t earlier = shuffled ? 0 : 30'000'000;
-    while (!read_stream(log, window.checkpoint_us() - log.pick(0, earlier), shuffled, whole, window, seen)) {
+    while (!read_stream(
+        log, window.checkpoint_us() - log.pick(0, earlier), shuffled, whole, window, seen
+    )) {
         if (++cuts % 2 == 0) window = ResumeWindow(window.state(), max_ids);
         if (cuts == 10'000) {
             ADD_FAILURE() << "does not get on";

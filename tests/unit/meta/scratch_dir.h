@@ -15,7 +15,8 @@ namespace obcanal::meta {
 class ScratchDir {
  public:
     ScratchDir() {
-        std::string name = (std::filesystem::temp_directory_path() / "obcanal_meta_XXXXXX").string();
+        std::string name =
+            (std::filesystem::temp_directory_path() / "obcanal_meta_XXXXXX").string();
         if (mkdtemp(name.data()) == nullptr) ADD_FAILURE() << "no directory " << name;
         path_ = name;
     }

@@ -1,17 +1,17 @@
-// Ring and transaction buffer on a plain io_context: what a batch holds, when room is there, who frees what.
+// Ring and transaction buffer on a plain io_context: what a batch holds, when room is there, who
+// frees what.
 #include "server/store/event_ring.h"
+
+#include "protocol/net/asio.h"
+#include "server/store/txn_buffer.h"
 
 #include <gtest/gtest.h>
 
 #include <cstring>
 #include <optional>
-
 #include <string>
 #include <thread>
 #include <vector>
-
-#include "protocol/net/asio.h"
-#include "server/store/txn_buffer.h"
 
 namespace obcanal::store {
 namespace {
@@ -71,7 +71,8 @@ TEST_F(Store, BatchesFollowItemAndMemoryLimits) {
     EXPECT_EQ(ring->get({0}, {-1, 9}).entries(), 1);
     EXPECT_EQ(ring->get({0}, {-1, 10}).entries(), 2);
     EXPECT_EQ(ring->get({1}, {-1, 19}).entries(), 2);
-    EXPECT_EQ(ring->get({0}, {-1, 1 << 30}).slices.size(), 1U) << "records of a chunk are one slice";
+    EXPECT_EQ(ring->get({0}, {-1, 1 << 30}).slices.size(), 1U)
+        << "records of a chunk are one slice";
     EXPECT_EQ(ring->get({0}, {-1, 1 << 30}).rows, 2);
 }
 
@@ -125,7 +126,8 @@ TEST_F(Store, MemoryGoesBackWhenTheLastUserGoes) {
     {
         const Batch kept = ring->get({0}, {20, -1});
         ack(39);
-        EXPECT_GE(pool->in_use(), 10 * ChunkPool::kChunkBytes) << "a batch being written keeps its chunks";
+        EXPECT_GE(pool->in_use(), 10 * ChunkPool::kChunkBytes)
+            << "a batch being written keeps its chunks";
         EXPECT_EQ(text_of(kept), record('R', 20 * 100'000));
     }
     EXPECT_LE(pool->in_use(), 2 * ChunkPool::kChunkBytes);
@@ -144,7 +146,10 @@ TEST_F(Store, DroppedTransactionsLeaveNothingBehind) {
     }
     EXPECT_LE(pool->in_use(), 2 * ChunkPool::kChunkBytes);
     ASSERT_TRUE(put("BRE", 10, "next"));
-    EXPECT_EQ(text_of(ring->get({0}, {100, -1})), "BBBBBBBBBBRRRRRRRRRREEEEEEEEEEBBBBBBBBBBRRRRRRRRRREEEEEEEEEE");
+    EXPECT_EQ(
+        text_of(ring->get({0}, {100, -1})),
+        "BBBBBBBBBBRRRRRRRRRREEEEEEEEEEBBBBBBBBBBRRRRRRRRRREEEEEEEEEE"
+    );
     EXPECT_EQ(ring->slot({0}).txn->id, "kept");
     EXPECT_EQ(ring->slot({5}).txn->id, "next");
 }
@@ -164,7 +169,8 @@ TEST_F(Store, FilteredBoundariesComeThroughOnceInAWhile) {
     EXPECT_EQ(ring->published().value, first + 1) << "the row alone";
 }
 
-// Producer and consumer on their own threads; every byte arrives once and in order. Run under TSan in CI.
+// Producer and consumer on their own threads; every byte arrives once and in order. Run under TSan
+// in CI.
 TEST(StoreThreads, ProducerAndConsumer) {
     asio::io_context feed;
     asio::io_context front;
