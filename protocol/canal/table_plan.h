@@ -37,7 +37,7 @@ struct ColumnSpec {
     bool unique_key =
         false;  // key because of a unique index, there being no primary key: marked in props
     ValueKind kind = ValueKind::Utf8;
-    std::string charset;              // ValueKind::Charset: MySQL's name
+    std::string charset = {};         // ValueKind::Charset: MySQL's name
     int32_t fraction_digits = 0;      // ValueKind::UnixTimestamp
     int32_t zone_offset_seconds = 0;  // ValueKind::UnixTimestamp: east of Greenwich
 };
