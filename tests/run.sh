@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# run.sh [--no-install] [--replace] [PART...]: installs what the tests need, builds, and runs suites through ctest.
+#
+# PART  unit lint java services fault   suites of the dev build, by ctest label
+#       default                         all of those (what runs without a PART)
+#       asan                            unit and fault tests under the address and undefined behaviour sanitizers
+#       tsan                            concurrency tests and one served session under the thread sanitizer
+#       fuzz                            every libFuzzer target for OBCANAL_FUZZ_SECONDS (60) seconds
+#       all                             default, asan, tsan and fuzz
+# Exit status: 0 when every part passed. Each part ends with ctest's own closing lines.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. packaging/packages.sh
+
+usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"; }
+
+install=1 parts=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    --no-install) install=0 ;;
+    --replace) export OBCANAL_REPLACE=1 ;;
+    -h | --help) usage; exit 0 ;;
+    unit | lint | java | services | fault | asan | tsan | fuzz) parts+=("$1") ;;
+    default) parts+=(unit lint java services fault) ;;
+    all) parts+=(unit lint java services fault asan tsan fuzz) ;;
+    *) echo "unknown part: $1" >&2; usage >&2; exit 2 ;;
+  esac
+  shift
+done
+[ "${#parts[@]}" -gt 0 ] || parts=(unit lint java services fault)
+[ "$install" = 0 ] || install_packages build test
+
+jobs=$(nproc)
+build() { # PRESET [TARGET...]
+  local preset=$1 targets=() target
+  shift
+  for target in "$@"; do targets+=(--target "$target"); done
+  echo "== build $preset"
+  cmake --preset "$preset" -Wno-dev >"build-$preset.log" 2>&1 || { cat "build-$preset.log"; rm -f "build-$preset.log"; return 1; }
+  rm -f "build-$preset.log"
+  cmake --build --preset "$preset" "${targets[@]}" -- -j"$jobs"
+}
+run() { # PRESET CTEST-ARGUMENTS...
+  local preset=$1
+  shift
+  echo "== test $preset"
+  ctest --test-dir "build/$preset" --output-on-failure --no-tests=error -j"$jobs" "$@"
+}
+
+labels=''
+failed=()
+for part in "${parts[@]}"; do
+  case $part in asan | tsan | fuzz) ;; *) labels+="${labels:+|}$part" ;; esac
+done
+if [ -n "$labels" ]; then
+  { build dev && run dev -L "^($labels)\$"; } || failed+=("dev ($labels)")
+fi
+for part in "${parts[@]}"; do
+  case $part in
+    asan) { build asan && run asan -L '^(unit|fault)$'; } || failed+=(asan) ;;
+    tsan) { build tsan tsan_tests obcanal-server obcanal && run tsan -L '^tsan$'; } || failed+=(tsan) ;;
+    fuzz) { build fuzz fuzzers && run fuzz -L '^fuzz$'; } || failed+=(fuzz) ;;
+  esac
+done
+if [ "${#failed[@]}" -gt 0 ]; then
+  echo "FAILED: ${failed[*]}" >&2
+  exit 1
+fi
+echo "passed: ${parts[*]}"
