@@ -1,0 +1,57 @@
+// The process of a verb: its coroutines run in the main thread, signals arrive in another, so that
+// a second one ends the process even when the first thread hangs in a write to a pipe.
+#pragma once
+
+#include "protocol/net/awaitable.h"
+#include "protocol/net/runtime.h"
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+
+namespace obcanal::cli {
+
+class Foreground {
+ public:
+    // Where the verb runs; one thread, hence a strand.
+    Executor executor() { return loop_.executor(); }
+
+    // Any thread: a signal asked us to end.
+    bool stopping() const { return stopping_.load(std::memory_order_relaxed); }
+    // Any thread; as a signal does.
+    void stop();
+
+    // Runs `verb` to its end and returns its value. `on_stop` is called on executor() at the first
+    // signal, while the verb runs.
+    int run(Awaitable<int> verb, std::function<void()> on_stop);
+
+    // Executor. Ends run() now, wherever the verb waits.
+    void quit(int status);
+
+ private:
+    Awaitable<void> wait_for_signal();
+
+    Runtime loop_{1};
+    Runtime signals_{1};
+    std::atomic<bool> stopping_{false};
+    std::function<void()> on_stop_;
+    int status_ = 0;
+};
+
+// A wait that can be ended early. One strand.
+class Pause {
+ public:
+    explicit Pause(const Executor& executor);
+    ~Pause();
+
+    // REQUIRES: nobody else waits.
+    Awaitable<void> wait_until(std::chrono::steady_clock::time_point until);
+    void end();
+
+ private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace obcanal::cli

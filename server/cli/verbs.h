@@ -1,0 +1,22 @@
+// The verbs of `obcanal`, one file each. add_*() declares a verb's arguments; when it is the one on
+// the command line, parsing leaves what to do in `chosen`, whose value is the exit status.
+#pragma once
+
+#include <functional>
+
+namespace CLI {
+class App;
+}
+
+namespace obcanal::cli {
+
+inline constexpr int kExitDone = 0;
+inline constexpr int kExitFailed = 1;
+inline constexpr int kExitUsage = 2;
+
+using Run = std::function<int()>;
+
+void add_tail(CLI::App& app, Run& chosen);
+void add_drain(CLI::App& app, Run& chosen);
+
+}  // namespace obcanal::cli
