@@ -119,12 +119,11 @@ std::string one_line(std::string_view sql) {
 
 // Cut to `width` characters, with the size of the whole behind.
 std::string shortened(std::string_view text, size_t width) {
-    if (width == 0) return std::string(text);
     size_t bytes = 0;
     for (size_t taken = 0; taken < width && bytes < text.size(); ++taken)
         bytes += Line::character_bytes(text, bytes);
-    if (bytes == text.size()) return std::string(text);
-    return std::string(text.substr(0, bytes)) + "…(" + std::to_string(text.size()) + " bytes)";
+    if (width == 0 || bytes == text.size()) return visible(text);
+    return visible(text.substr(0, bytes)) + "…(" + std::to_string(text.size()) + " bytes)";
 }
 
 bool needs_quotes(std::string_view text) {
@@ -137,7 +136,7 @@ void add_value(Line& line, const LineStyle& style, const ColumnView& column, Pai
     if (column.is_null.value_or(false)) return line.add("NULL", Paint::Dim);
     const std::string_view raw = column.value.value_or("");
     const std::string text = is_utf8(as_bytes(raw)) ? std::string(raw) : repair_utf8(as_bytes(raw));
-    const std::string shown = shortened(visible(text), style.value_width);
+    const std::string shown = shortened(text, style.value_width);
     const std::string_view quote = needs_quotes(text) ? "'" : "";
     line.add(quote, Paint::Dim);
     line.add(shown, paint);
@@ -255,7 +254,8 @@ Result<uint64_t> EntryLine::append(Bytes bytes, uint64_t row_limit, std::string&
         }
         Line line(style_, to);
         std::string text = "-- commit " + visible(about->transaction_id.value_or(""));
-        text += ", " + std::to_string(transaction_rows_) + " rows";
+        text += ", " + std::to_string(transaction_rows_);
+        text += transaction_rows_ == 1 ? " row" : " rows";
         line.add(text, Paint::Dim);
         line.end();
         transaction_rows_ = 0;
@@ -275,7 +275,10 @@ Result<uint64_t> EntryLine::append(Bytes bytes, uint64_t row_limit, std::string&
     if (change->rows.empty()) {
         Line line(style_, to);
         add_front(line, header, event);
-        line.add("  " + one_line(change->sql.value_or("")));
+        // The text of a statement whose rows follow is only a comment to them.
+        const bool schema_change = change->is_ddl.value_or(false);
+        line.add("  ");
+        line.add(one_line(change->sql.value_or("")), schema_change ? Paint::Plain : Paint::Dim);
         line.end();
         return uint64_t{0};
     }
