@@ -1,10 +1,10 @@
 """Compares entries that a Canal client received from obcanal with canal-for-ob's recorded ones, field by field.
 
-golden_judge.py RECORDS.jsonl GOLDEN.jsonl ENTRIES.jsonl
+judge.py DIFFERENCES.md RECORDS.jsonl GOLDEN.jsonl ENTRIES.jsonl
 
 RECORDS: what was put into the LogMessage recording. GOLDEN: what canal-for-ob made of it. ENTRIES: what the stock Java
-client got from obcanal. Every field must be equal, or differ in one of the ways that conf/DIFFERENCES.md lists (by the
-identifier in DIFFERENCES below) and then be exactly what that row says. Prints how often each was met.
+client got from obcanal. Every field must be equal, or differ in one of the ways that conf/DIFFERENCES.md lists (its first
+column is the identifier given to differs() below) and then be exactly what that row says. Prints how often each was met.
 """
 import collections
 import json
@@ -24,7 +24,8 @@ class Mismatch(Exception):
 
 
 class Judge:
-    def __init__(self):
+    def __init__(self, listed):
+        self.listed = listed
         self.met = collections.Counter()
 
     def same(self, what, ours, golden):
@@ -33,6 +34,8 @@ class Judge:
 
     def differs(self, row, what, ours, expected, golden):
         """`row` of DIFFERENCES.md says what we send instead."""
+        if row not in self.listed:
+            raise Mismatch("%s differs as %s, which is no row of DIFFERENCES.md" % (what, row))
         if ours != expected:
             raise Mismatch("%s is %r, expected %r (%s; canal-for-ob has %r)" % (what, ours, expected, row, golden))
         if ours != golden:
@@ -157,12 +160,16 @@ def column_type(spec, value):
     return name + (sign if code in (4, 5) else ""), sql_type, False
 
 
+def listed_differences(path):
+    rows = (line.split("|") for line in open(path, encoding="utf-8") if line.startswith("|"))
+    return {row[1].strip() for row in rows}
+
+
 def main():
-    records = [json.loads(line) for line in open(sys.argv[1], encoding="utf-8")]
-    golden = [json.loads(line) for line in open(sys.argv[2], encoding="utf-8")]
-    ours = [json.loads(line) for line in open(sys.argv[3], encoding="utf-8")]
+    listed = listed_differences(sys.argv[1])
+    records, golden, ours = ([json.loads(line) for line in open(path, encoding="utf-8")] for path in sys.argv[2:5])
     records = [r for r in records if r["op"] in ("BEGIN", "COMMIT", "DDL") + ROW_OPS]
-    judge = Judge()
+    judge = Judge(listed)
     wrong = 0
     transaction = ""
     for number, (record, theirs, mine) in enumerate(zip(records, golden, ours)):
