@@ -1,7 +1,7 @@
 // obcanal-server: reads the configuration, starts the destinations, opens the client port, and
 // stops in reverse order.
 #include "protocol/base/log.h"
-#include "protocol/net/asio.h"
+#include "protocol/net/run_on.h"
 #include "protocol/net/runtime.h"
 #include "server/config/load.h"
 #include "server/instance/instance_set.h"
@@ -109,13 +109,10 @@ class Server {
         notify_service_manager("READY=1");
 
         const Executor signals = signals_.executor();
-        const int signal =
-            co_await asio::co_spawn(signals, wait_for_stop_signal(), asio::use_awaitable);
+        const int signal = co_await run_on(signals, wait_for_stop_signal());
         log_.info("stopping", {{"signal", signal}});
         notify_service_manager("STOPPING=1");
-        co_await asio::co_spawn(
-            clients.strand(), clients.close(kSessionGrace), asio::use_awaitable
-        );
+        co_await run_on(clients.strand(), clients.close(kSessionGrace));
         co_await instances_->stop();
         log_.info("stopped");
     }

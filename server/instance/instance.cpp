@@ -1,7 +1,7 @@
 #include "server/instance/instance.h"
 
 #include "protocol/base/clock.h"
-#include "protocol/net/asio.h"
+#include "protocol/net/run_on.h"
 #include "server/filter/table_filter.h"
 #include "server/source/registry.h"
 
@@ -188,7 +188,7 @@ Awaitable<void> Instance::stop() {
     ring_.stop();
     stopping_.notify();
     feed_stopping_.notify();
-    co_await asio::co_spawn(feed_strand_, end_feed(), asio::use_awaitable);
+    co_await run_on(feed_strand_, end_feed());
     co_await tasks_.wait_for_all();
     if (tracker_) advance_idle_cursors();
     Result<void> closed;

@@ -1,6 +1,6 @@
 #include "server/instance/instance_set.h"
 
-#include "protocol/net/asio.h"
+#include "protocol/net/run_on.h"
 #include "server/meta/file_meta_store.h"
 #include "server/meta/memory_meta_store.h"
 
@@ -57,8 +57,7 @@ Awaitable<void> InstanceSet::start(std::vector<config::InstanceConfig> instances
         auto instance = std::make_shared<Instance>(std::move(parts));
         instances_.push_back(instance);
         const Executor strand = instance->strand();
-        Result<void> started =
-            co_await asio::co_spawn(strand, instance->start(), asio::use_awaitable);
+        Result<void> started = co_await run_on(strand, instance->start());
         if (started) {
             log_.info("start successful", {{"destination", destination}});
         } else {
@@ -72,7 +71,7 @@ Awaitable<void> InstanceSet::start(std::vector<config::InstanceConfig> instances
 Awaitable<void> InstanceSet::stop() {
     for (const std::shared_ptr<Instance>& instance : instances_) {
         const Executor strand = instance->strand();
-        co_await asio::co_spawn(strand, instance->stop(), asio::use_awaitable);
+        co_await run_on(strand, instance->stop());
     }
 }
 

@@ -1,6 +1,6 @@
 #include "server/session/listener.h"
 
-#include "protocol/net/asio.h"
+#include "protocol/net/run_on.h"
 #include "protocol/net/stream.h"
 #include "protocol/net/task_group.h"
 
@@ -65,7 +65,7 @@ Awaitable<void> ClientPort::State::serve(std::shared_ptr<Session> session) {
     open.emplace_back(session);
     const auto entry = std::prev(open.end());
     const Executor session_strand = session->executor();
-    co_await asio::co_spawn(session_strand, session->run(), asio::use_awaitable);
+    co_await run_on(session_strand, session->run());
     open.erase(entry);
 }
 

@@ -3,7 +3,7 @@
 #include "protocol/base/crypto.h"
 #include "protocol/base/text.h"
 #include "protocol/canal/frame.h"
-#include "protocol/net/asio.h"
+#include "protocol/net/run_on.h"
 #include "server/meta/client_ledger.h"
 
 #include <algorithm>
@@ -276,9 +276,8 @@ Awaitable<Result<void>> Session::subscribe(
     Result<Target> target = find_target(destination, client_id);
     if (!target) co_return std::move(target).error();
     const Executor strand = target->instance->strand();
-    Result<void> done = co_await asio::co_spawn(
-        strand, target->instance->subscribe(target->client, std::move(filter)), asio::use_awaitable
-    );
+    Result<void> done =
+        co_await run_on(strand, target->instance->subscribe(target->client, std::move(filter)));
     co_return done;
 }
 
@@ -308,9 +307,7 @@ Awaitable<Result<void>> Session::on_unsubscribe(Bytes body) {
     Result<Target> target = find_target(unsub->destination, unsub->client_id);
     if (!target) co_return co_await send_failure(std::move(target).error());
     const Executor strand = target->instance->strand();
-    Result<void> done = co_await asio::co_spawn(
-        strand, target->instance->unsubscribe(target->client), asio::use_awaitable
-    );
+    Result<void> done = co_await run_on(strand, target->instance->unsubscribe(target->client));
     if (!done) co_return co_await send_failure(std::move(done).error());
     const std::string ack = canal::encode_ack_ok();
     Result<void> sent = co_await send(as_bytes(ack));
@@ -325,8 +322,7 @@ Awaitable<Result<GetReply>> Session::wait_for_entries(
     const bool watch = request.wait.has_value() && input_.pending().size() == consumed_;
     if (watch) asio::co_spawn(executor(), watch_for_end(stream_, cancelled, from), asio::detached);
     const Executor strand = from->strand();
-    Result<GetReply> reply =
-        co_await asio::co_spawn(strand, from->get(request, cancelled), asio::use_awaitable);
+    Result<GetReply> reply = co_await run_on(strand, from->get(request, cancelled));
     if (watch) stream_.stop_waiting();
     co_return reply;
 }
@@ -382,9 +378,7 @@ Awaitable<Result<void>> Session::on_ack(Bytes body) {
     if (!target) co_return co_await send_failure(std::move(target).error());
     const Executor strand = target->instance->strand();
     const BatchId batch{ack->batch_id};
-    Result<void> done = co_await asio::co_spawn(
-        strand, target->instance->ack(target->client, batch), asio::use_awaitable
-    );
+    Result<void> done = co_await run_on(strand, target->instance->ack(target->client, batch));
     last_write_ = steady_now();
     if (!done) co_return co_await send_failure(std::move(done).error());
     co_return Result<void>{};
@@ -403,9 +397,7 @@ Awaitable<Result<void>> Session::on_rollback(Bytes body) {
     if (!target) co_return co_await send_failure(std::move(target).error());
     const Executor strand = target->instance->strand();
     const BatchId batch{rollback->batch_id};
-    Result<void> done = co_await asio::co_spawn(
-        strand, target->instance->rollback(target->client, batch), asio::use_awaitable
-    );
+    Result<void> done = co_await run_on(strand, target->instance->rollback(target->client, batch));
     last_write_ = steady_now();
     if (!done) co_return co_await send_failure(std::move(done).error());
     co_return Result<void>{};
