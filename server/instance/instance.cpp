@@ -29,6 +29,10 @@ store::TxnBufferOptions buffer_options(const config::InstanceConfig& config) {
     return {config.transaction_size, config.filter_transaction_entry};
 }
 
+// Heartbeats move cursors of quiet destinations; each move is a disk sync, and nobody resumes from
+// so fresh a checkpoint.
+constexpr std::chrono::seconds kIdleCursorPeriod{10};
+
 std::chrono::milliseconds with_jitter(std::chrono::milliseconds delay) {
     thread_local std::minstd_rand random{std::random_device{}()};
     std::uniform_int_distribution<int64_t> extra(0, delay.count() / 4);
@@ -44,6 +48,7 @@ Instance::Instance(Parts parts)
       feed_strand_(std::move(parts.feed_strand)),
       lane_(*parts.lane),
       flush_period_(parts.flush_period),
+      make_source_(std::move(parts.make_source)),
       meta_(std::move(parts.meta)),
       ledger_(config_.destination),
       pool_(ChunkPool::make()),
@@ -79,7 +84,9 @@ Awaitable<Result<void>> Instance::start() {
     phase_.store(Phase::Failed);
     Result<void> filtered = use_filter(config_.filter_regex);
     if (!filtered) co_return std::move(filtered).error().in("canal.instance.filter.regex");
-    Result<meta::ClientTable> table = meta_->load();
+    Result<meta::ClientTable> table = meta::ClientTable{};
+    const auto load = [this, &table] { table = meta_->load(); };
+    co_await lane_.run(load);
     if (!table) co_return std::move(table).error();
     for (const meta::ClientRecord& client : table->clients) {
         ledger_.subscribe(client.id, client.filter);
@@ -94,7 +101,7 @@ Awaitable<Result<void>> Instance::start() {
             {{"client", client.id.value}, {"filter", *client.filter}}
         );
     }
-    Result<std::unique_ptr<source::Source>> made = source::make_source(config_, filter_);
+    Result<std::unique_ptr<source::Source>> made = make_source_(config_, filter_);
     if (!made) co_return std::move(made).error();
     source_ = std::move(made).value();
 
@@ -153,10 +160,9 @@ Awaitable<void> Instance::flush_loop() {
         if (stop_requested_.load()) break;
         co_await stopping_.wait(steady_now() + flush_period_);
         if (stop_requested_.load()) break;
-        advance_idle_cursors();
-        Result<void> flushed;
-        const auto flush = [this, &flushed] { flushed = meta_->flush(); };
-        co_await lane_.run(flush);
+        if (steady_now() - idle_cursors_moved_ >= kIdleCursorPeriod) advance_idle_cursors();
+        const std::function<Result<void>()> flush = [this] { return meta_->flush(); };
+        const Result<void> flushed = co_await on_lane(flush);
         if (!flushed && !cursors_failed_)
             log_.error("cursors can't be written", {{"cause", flushed.error().detail}});
         if (flushed && cursors_failed_) log_.info("cursors are written again");
@@ -164,7 +170,15 @@ Awaitable<void> Instance::flush_loop() {
     }
 }
 
+Awaitable<Result<void>> Instance::on_lane(std::function<Result<void>()> call) {
+    Result<void> result;
+    const auto work = [&call, &result] { result = call(); };
+    co_await lane_.run(work);
+    co_return result;
+}
+
 void Instance::advance_idle_cursors() {
+    idle_cursors_moved_ = steady_now();
     const Checkpoint latest = feed_.checkpoint();
     if (latest.us <= checkpoint_us_ || ring_.acked() < latest.after) return;
     checkpoint_us_ = latest.us;
@@ -191,9 +205,8 @@ Awaitable<void> Instance::stop() {
     co_await run_on(feed_strand_, end_feed());
     co_await tasks_.wait_for_all();
     if (tracker_) advance_idle_cursors();
-    Result<void> closed;
-    const auto close = [this, &closed] { closed = meta_->close(); };
-    co_await lane_.run(close);
+    const std::function<Result<void>()> close = [this] { return meta_->close(); };
+    const Result<void> closed = co_await on_lane(close);
     if (!closed) log_.error("cursors can't be written", {{"cause", closed.error().detail}});
     log_.info("stopped");
 }
@@ -210,7 +223,10 @@ Awaitable<Result<void>> Instance::subscribe(ClientId client, std::string filter)
         );
     }
     ledger_.subscribe(client, filter);
-    Result<void> stored = meta_->subscribe(client, filter);
+    const std::function<Result<void>()> store = [this, client, &filter] {
+        return meta_->subscribe(client, filter);
+    };
+    Result<void> stored = co_await on_lane(store);
     if (!stored) co_return stored;
     const bool anything_known = ring_.acked().value >= 0 || checkpoint_us_ > 0;
     if (!meta_->cursor(client) && anything_known)
@@ -222,7 +238,11 @@ Awaitable<Result<void>> Instance::unsubscribe(ClientId client) {
     const std::shared_ptr<Instance> self = shared_from_this();
     if (Result<void> running = check_running(); !running) co_return running;
     ledger_.unsubscribe(client);
-    co_return meta_->unsubscribe(client);
+    const std::function<Result<void>()> remove = [this, client] {
+        return meta_->unsubscribe(client);
+    };
+    Result<void> removed = co_await on_lane(remove);
+    co_return removed;
 }
 
 store::BatchLimit Instance::limit_of(const GetRequest& request) const {

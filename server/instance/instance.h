@@ -20,6 +20,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,10 +45,14 @@ using Cancelled = std::shared_ptr<std::atomic<bool>>;
 
 enum class Phase : uint8_t { Idle, Running, Failed, Stopped };
 
+using SourceFactory = std::function<Result<std::unique_ptr<
+    source::Source>>(const config::InstanceConfig&, std::shared_ptr<const source::LiveFilter>)>;
+
 class Instance : public std::enable_shared_from_this<Instance> {
  public:
     struct Parts {
         config::InstanceConfig config;
+        SourceFactory make_source;
         std::unique_ptr<meta::MetaStore> meta;
         Executor instance_strand;
         Executor feed_strand;
@@ -91,6 +96,8 @@ class Instance : public std::enable_shared_from_this<Instance> {
     store::BatchLimit limit_of(const GetRequest& request) const;
     // Moves cursors that nothing outstanding holds back to the latest heartbeat.
     void advance_idle_cursors();
+    // A call of the store that may sync a disk.
+    Awaitable<Result<void>> on_lane(std::function<Result<void>()> call);
     Result<void> ack_entries(const meta::OpenBatch& batch);
 
     config::InstanceConfig config_;
@@ -99,6 +106,7 @@ class Instance : public std::enable_shared_from_this<Instance> {
     Executor feed_strand_;
     BlockingLane& lane_;
     std::chrono::milliseconds flush_period_;
+    SourceFactory make_source_;
     std::unique_ptr<meta::MetaStore> meta_;
     meta::ClientLedger ledger_;
     std::shared_ptr<ChunkPool> pool_;
@@ -115,6 +123,7 @@ class Instance : public std::enable_shared_from_this<Instance> {
     std::atomic<Phase> phase_{Phase::Idle};
     canal::Sequence next_{0};  // the entry that the next get() begins with
     int64_t checkpoint_us_ = 0;
+    SteadyTime idle_cursors_moved_{};
     bool cursors_failed_ = false;
 };
 

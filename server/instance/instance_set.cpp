@@ -3,6 +3,7 @@
 #include "protocol/net/run_on.h"
 #include "server/meta/file_meta_store.h"
 #include "server/meta/memory_meta_store.h"
+#include "server/source/registry.h"
 
 #include <utility>
 
@@ -49,6 +50,7 @@ Awaitable<void> InstanceSet::start(std::vector<config::InstanceConfig> instances
         }
         Instance::Parts parts;
         parts.config = std::move(config);
+        parts.make_source = source::make_source;
         parts.meta = std::move(store).value();
         parts.instance_strand = front_.make_strand();
         parts.feed_strand = feed_.make_strand();

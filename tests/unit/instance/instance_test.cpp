@@ -1,0 +1,310 @@
+// One destination on a scripted source and real threads: what clients get, what acks and rollbacks
+// do, and where it goes on after a restart.
+#include "server/instance/instance.h"
+
+#include "protocol/net/asio.h"
+#include "server/meta/file_meta_store.h"
+#include "server/meta/memory_meta_store.h"
+#include "tests/unit/instance/scripted_source.h"
+#include "tests/unit/meta/scratch_dir.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <future>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace obcanal::instance {
+namespace {
+
+using canal::BatchId;
+using canal::ClientId;
+using namespace std::chrono_literals;
+
+constexpr ClientId kClient{1001};
+constexpr ClientId kOther{1002};
+
+class InstanceTest : public ::testing::Test {
+ protected:
+    void TearDown() override {
+        if (instance_) stop();
+    }
+
+    Result<void> start(std::unique_ptr<meta::MetaStore> meta) {
+        runtime_ = std::make_unique<Runtime>(2);
+        runtime_->start();
+        Instance::Parts parts;
+        parts.config = config_;
+        parts.feed_strand = runtime_->make_strand();
+        parts.instance_strand = runtime_->make_strand();
+        parts.make_source = scripted_source(script_, parts.feed_strand);
+        parts.meta = std::move(meta);
+        parts.lane = &lane_;
+        parts.flush_period = 10ms;
+        instance_ = std::make_shared<Instance>(std::move(parts));
+        return await(instance_->start());
+    }
+
+    void start() {
+        ASSERT_TRUE(start(std::make_unique<meta::MemoryMetaStore>()).ok());
+        ASSERT_TRUE(subscribe(kClient).ok());
+    }
+
+    void stop() {
+        await(instance_->stop());
+        instance_.reset();
+        runtime_.reset();
+    }
+
+    template <class T>
+    T await(Awaitable<T> work) {
+        std::promise<T> promise;
+        std::future<T> future = promise.get_future();
+        asio::co_spawn(
+            instance_->strand(), finish(std::move(work), std::move(promise)), asio::detached
+        );
+        return future.get();
+    }
+
+    template <class T>
+    static Awaitable<void> finish(Awaitable<T> work, std::promise<T> promise) {
+        if constexpr (std::is_void_v<T>) {
+            co_await std::move(work);
+            promise.set_value();
+        } else {
+            T value = co_await std::move(work);
+            promise.set_value(std::move(value));
+        }
+    }
+
+    Result<void> subscribe(ClientId client, std::string filter = "") {
+        return await(instance_->subscribe(client, std::move(filter)));
+    }
+
+    Result<GetReply> get(
+        ClientId client, int64_t fetch_size, std::optional<std::chrono::nanoseconds> wait = 5s
+    ) {
+        GetRequest request;
+        request.client = client;
+        request.fetch_size = fetch_size;
+        request.wait = wait;
+        return await(instance_->get(request, std::make_shared<std::atomic<bool>>(false)));
+    }
+
+    // Waits until `entries` of them are there, then takes them all.
+    GetReply take(ClientId client, int64_t entries) {
+        config_.batch_mode = config::BatchMode::ItemSize;
+        Result<GetReply> reply = get(client, entries, 10s);
+        EXPECT_TRUE(reply.ok()) << (reply.ok() ? "" : reply.error().detail);
+        return reply.ok() ? std::move(reply).value() : GetReply{};
+    }
+
+    Result<void> ack(ClientId client, BatchId batch) {
+        return await(instance_->ack(client, batch));
+    }
+    Result<void> rollback(ClientId client, int64_t batch) {
+        return await(instance_->rollback(client, BatchId{batch}));
+    }
+
+    static std::string text(const Result<void>& result) {
+        return result.ok() ? "ok" : result.error().detail;
+    }
+
+    config::InstanceConfig config_ = items();
+    std::shared_ptr<Script> script_ = std::make_shared<Script>();
+    BlockingLane lane_;
+    std::unique_ptr<Runtime> runtime_;
+    std::shared_ptr<Instance> instance_;
+
+ private:
+    static config::InstanceConfig items() {
+        config::InstanceConfig config;
+        config.destination = "example";
+        config.batch_mode = config::BatchMode::ItemSize;
+        config.get_linger_ms = -1;
+        config.retry_min_ms = 1;
+        config.retry_max_ms = 2;
+        return config;
+    }
+};
+
+TEST_F(InstanceTest, DeliversBatchesInOrderAndCountsThemFromOne) {
+    start();
+    script_->add({"t1", 1'000'000, 2});
+    script_->add({"t2", 2'000'000, 1});
+    const GetReply first = take(kClient, 4);
+    EXPECT_EQ(first.id.value, 1);
+    EXPECT_EQ(first.batch.entries(), 4);
+    EXPECT_EQ(first.batch.rows, 2);
+    const GetReply second = take(kClient, 3);
+    EXPECT_EQ(second.id.value, 2);
+    EXPECT_EQ(second.batch.first.value, 4);
+    EXPECT_EQ(text(ack(kClient, second.id)), "batchId:2 is not the firstly:1");
+    EXPECT_TRUE(ack(kClient, first.id).ok());
+    EXPECT_TRUE(ack(kClient, second.id).ok());
+    EXPECT_EQ(
+        text(ack(kClient, second.id)),
+        "ack error , clientId:1001 batchId:2 is not exist , please check"
+    );
+}
+
+TEST_F(InstanceTest, GetWithoutWaitingAnswersAtOnce) {
+    start();
+    const Result<GetReply> empty = get(kClient, 100, std::nullopt);
+    ASSERT_TRUE(empty.ok());
+    EXPECT_EQ(empty->id.value, -1);
+    const Result<GetReply> timed = get(kClient, 100, 1ms);
+    ASSERT_TRUE(timed.ok());
+    EXPECT_EQ(timed->id.value, -1);
+}
+
+TEST_F(InstanceTest, TimedGetReturnsWhatThereIsWhenTimeIsUp) {
+    start();
+    script_->add({"t1", 1'000'000, 1});
+    ASSERT_EQ(take(kClient, 3).batch.entries(), 3);
+    ASSERT_TRUE(rollback(kClient, 0).ok());
+    const Result<GetReply> some = get(kClient, 100, 1ms);
+    ASSERT_TRUE(some.ok());
+    EXPECT_EQ(some->batch.entries(), 3);
+}
+
+TEST_F(InstanceTest, LingerEndsATimedGetEarly) {
+    config_.get_linger_ms = 0;
+    start();
+    script_->add({"t1", 1'000'000, 1});
+    // Without the linger this would wait for the hour, as the reference does.
+    const Result<GetReply> some = get(kClient, 1'000'000, 1h);
+    ASSERT_TRUE(some.ok());
+    EXPECT_GE(some->batch.entries(), 1);
+}
+
+TEST_F(InstanceTest, RollbackDeliversAgainUnderANewId) {
+    start();
+    script_->add({"t1", 1'000'000, 3});
+    const GetReply first = take(kClient, 2);
+    const GetReply second = take(kClient, 3);
+    EXPECT_EQ(
+        text(rollback(kClient, 7)),
+        "rollback error, clientId:1001 batchId:7 is not exist , please check"
+    );
+    EXPECT_EQ(text(rollback(kClient, second.id.value)), "batchId:2 is not the firstly:1");
+    ASSERT_TRUE(rollback(kClient, 0).ok());
+    const GetReply again = take(kClient, 5);
+    EXPECT_EQ(again.id.value, 3);
+    EXPECT_EQ(again.batch.first, first.batch.first);
+    EXPECT_FALSE(ack(kClient, first.id).ok());
+    EXPECT_TRUE(ack(kClient, again.id).ok());
+}
+
+TEST_F(InstanceTest, RefusesWhoIsNotSubscribed) {
+    start();
+    const Result<GetReply> reply = get(kOther, 1, std::nullopt);
+    ASSERT_FALSE(reply.ok());
+    EXPECT_EQ(
+        reply.error().detail,
+        "ClientIdentity:ClientIdentity[destination=example,clientId=1002,filter=<null>] should "
+        "subscribe first"
+    );
+    EXPECT_TRUE(rollback(kOther, 0).ok()) << "a client rolls back before it subscribes";
+}
+
+TEST_F(InstanceTest, EachEntryGoesToOneOfTwoClients) {
+    start();
+    ASSERT_TRUE(subscribe(kOther).ok());
+    script_->add({"t1", 1'000'000, 4});
+    const GetReply first = take(kClient, 3);
+    const GetReply second = take(kOther, 3);
+    EXPECT_EQ(second.id.value, 1) << "numbers are counted for each client";
+    EXPECT_EQ(second.batch.first.value, first.batch.last.value + 1);
+    ASSERT_TRUE(ack(kOther, second.id).ok());
+    const Result<void> late = ack(kClient, first.id);
+    ASSERT_FALSE(late.ok());
+    EXPECT_EQ(late.error().code, Errc::Conflict);
+}
+
+TEST_F(InstanceTest, GoesOnBehindTheLastAckAfterARestart) {
+    meta::ScratchDir dir;
+    ASSERT_TRUE(start(std::make_unique<meta::FileMetaStore>(dir.path(), "example")).ok());
+    ASSERT_TRUE(subscribe(kClient).ok());
+    script_->add({"t1", 1'000'000, 1});
+    script_->add({"t2", 2'000'000, 5});
+    ASSERT_TRUE(ack(kClient, take(kClient, 3).id).ok());
+    // The second batch ends inside a transaction.
+    ASSERT_TRUE(ack(kClient, take(kClient, 3).id).ok());
+    take(kClient, 4);
+    stop();
+
+    script_ = std::make_shared<Script>();
+    ASSERT_TRUE(start(std::make_unique<meta::FileMetaStore>(dir.path(), "example")).ok());
+    script_->add({"t3", 3'000'000, 1});
+    ASSERT_TRUE(get(kClient, 3).ok()) << "the subscription is kept";
+    const std::lock_guard lock(script_->mutex);
+    ASSERT_TRUE(script_->started_from.has_value());
+    ASSERT_TRUE(script_->started_from->oblog.has_value());
+    EXPECT_EQ(script_->started_from->oblog->consumed, std::vector<std::string>{"t1"});
+    EXPECT_EQ(script_->started_from->oblog->open, "t2");
+    EXPECT_EQ(script_->started_from->oblog->open_rows, 2U);
+}
+
+TEST_F(InstanceTest, AFullRingHoldsTheSourceBackAndLosesNothing) {
+    config_.memory_buffer_size = 4;
+    config_.transaction_size = 4;
+    start();
+    constexpr int kTransactions = 50;
+    for (int i = 1; i <= kTransactions; ++i) {
+        script_->add({"t" + std::to_string(i), i * 1'000'000, 6});
+    }
+    int64_t rows = 0;
+    while (rows < kTransactions * 6) {
+        const Result<GetReply> reply = get(kClient, 3, 10s);
+        ASSERT_TRUE(reply.ok());
+        ASSERT_GT(reply->id.value, 0);
+        rows += reply->batch.rows;
+        ASSERT_TRUE(ack(kClient, reply->id).ok());
+    }
+    EXPECT_EQ(rows, kTransactions * 6);
+}
+
+TEST_F(InstanceTest, TriesAgainAfterALostSourceButNotAfterOneThatIsGoneForGood) {
+    start();
+    script_->add({.fails = Error{Errc::Closed, Retry::Backoff, "connection lost"}});
+    script_->add({"t1", 1'000'000, 1});
+    EXPECT_EQ(take(kClient, 3).batch.rows, 1);
+    EXPECT_FALSE(instance_->source_failed());
+    script_->add({.fails = Error{Errc::PositionPurged, Retry::Never, "position is gone"}});
+    while (!instance_->source_failed()) std::this_thread::yield();
+    const std::lock_guard lock(script_->mutex);
+    EXPECT_EQ(script_->runs, 2);
+}
+
+TEST_F(InstanceTest, ABadFilterIsRefusedAndChangesNothing) {
+    start();
+    EXPECT_FALSE(subscribe(kClient, "shop\\.(").ok());
+    EXPECT_TRUE(subscribe(kClient, "shop\\..*").ok());
+}
+
+TEST_F(InstanceTest, StoppingEndsAClientThatWaits) {
+    start();
+    GetRequest request;
+    request.client = kClient;
+    request.fetch_size = 1;
+    request.wait = std::chrono::nanoseconds::max();
+    std::promise<Result<GetReply>> promise;
+    std::future<Result<GetReply>> waiting = promise.get_future();
+    asio::co_spawn(
+        instance_->strand(),
+        finish(
+            instance_->get(request, std::make_shared<std::atomic<bool>>(false)), std::move(promise)
+        ),
+        asio::detached
+    );
+    await(instance_->stop());
+    EXPECT_FALSE(waiting.get().ok());
+    instance_.reset();
+    runtime_.reset();
+}
+
+}  // namespace
+}  // namespace obcanal::instance
