@@ -100,7 +100,7 @@ class Server {
             exit_code_ = kExitFailed;
             co_return;
         }
-        co_await instances_->start(std::move(destinations_));
+        co_await run_on(instances_->control(), instances_->start(std::move(destinations_)));
         session::ClientPort& clients = **port;
         asio::co_spawn(clients.strand(), clients.run(), asio::detached);
         log_.info(
@@ -113,7 +113,7 @@ class Server {
         log_.info("stopping", {{"signal", signal}});
         notify_service_manager("STOPPING=1");
         co_await run_on(clients.strand(), clients.close(kSessionGrace));
-        co_await instances_->stop();
+        co_await run_on(instances_->control(), instances_->stop());
         log_.info("stopped");
     }
 

@@ -52,6 +52,7 @@ struct InstanceConfig {
     std::string destination;
     SourceKind source = SourceKind::Oblogproxy;
     MetaKind meta = MetaKind::File;
+    bool lazy = false;  // started by the first SUBSCRIPTION
     OblogConfig oblog;
 
     std::string filter_regex = ".*\\..*";

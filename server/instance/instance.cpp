@@ -60,6 +60,52 @@ Instance::Instance(Parts parts)
 
 Instance::~Instance() = default;
 
+void Instance::note_failure(std::string cause) {
+    const std::lock_guard lock(failure_mutex_);
+    failure_ = std::move(cause);
+}
+
+Awaitable<InstanceStatus> Instance::status() {
+    const std::shared_ptr<Instance> self = shared_from_this();
+    InstanceStatus status;
+    status.destination = config_.destination;
+    status.phase = source_failed_.load() ? Phase::Failed : phase_.load();
+    status.source = config_.source;
+    if (source_) {
+        const source::SourceState& state = source_->state();
+        status.connected = state.connected.load();
+        status.source_bytes = state.bytes.load();
+        status.source_records = state.records.load();
+        status.source_connections = state.connections.load();
+        status.repeated_transactions = state.repeated_transactions.load();
+    }
+    if (!status.connected) {
+        const std::lock_guard lock(failure_mutex_);
+        status.failure = failure_;
+    }
+    status.transactions = feed_.transactions();
+    status.checkpoint_us = feed_.checkpoint().us;
+    status.put = {
+        ring_.published().value, ring_.put_rows(), ring_.put_bytes(), feed_.newest_execute_ms()
+    };
+    status.got = got_;
+    status.acked = acked_;
+    status.blocked_ns = ring_.blocked_ns();
+    status.ring_slots = ring_.limits().slots;
+    status.ring_bytes = ring_.limits().bytes;
+    status.memory_bytes = pool_->in_use();
+    status.batch_mode = config_.batch_mode;
+    for (const meta::Subscription& one : ledger_.subscriptions()) {
+        status.clients.push_back(
+            {one.client,
+             one.filter,
+             meta_->cursor(one.client),
+             ledger_.open_batches(one.client).size()}
+        );
+    }
+    co_return status;
+}
+
 Result<void> Instance::check_running() const {
     if (phase_.load() == Phase::Running) return {};
     return Error{
@@ -140,10 +186,12 @@ Awaitable<void> Instance::feed_loop(std::optional<LogPosition> from) {
                 "the source stopped for good",
                 {{"cause", error.detail}, {"kind", errc_name(error.code)}}
             );
+            note_failure(error.detail);
             source_failed_.store(true);  // what is in the ring is served on
             break;
         }
         if (source_->state().records.load() != records_before) delay = least;
+        note_failure(error.detail);
         const std::chrono::milliseconds pause = with_jitter(delay);
         log_.warn("source lost, trying again", {{"cause", error.detail}, {"in_ms", pause.count()}});
         delay = std::min(delay * 2, most);
@@ -255,6 +303,10 @@ Result<GetReply> Instance::take(const GetRequest& request, store::BatchLimit lim
     Result<BatchId> id = ledger_.open(request.client, batch.first, batch.last);
     if (!id) return std::move(id).error();
     next_ = batch.last.next();
+    if (batch.last.value > got_.sequence) {
+        const store::Slot& last = ring_.slot(batch.last);
+        got_ = {batch.last.value, last.end_rows, last.end_bytes, last.execute_ms};
+    }
     return GetReply{*id, std::move(batch)};
 }
 
@@ -323,6 +375,7 @@ Result<void> Instance::ack_entries(const meta::OpenBatch& batch) {
         previous = complete ? nullptr : &last;
     };
     ring_.ack(batch.last, visit);
+    acked_ = {batch.last.value, last.end_rows, last.end_bytes, last.execute_ms};
     if (previous != nullptr) tracker_->consumed(*previous->txn, previous->rows_done, false);
     return {};
 }

@@ -12,6 +12,7 @@
 #include "protocol/net/task_group.h"
 #include "server/config/instance_config.h"
 #include "server/instance/feed.h"
+#include "server/instance/status.h"
 #include "server/meta/client_ledger.h"
 #include "server/meta/meta_store.h"
 #include "server/source/source.h"
@@ -22,6 +23,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -42,8 +44,6 @@ struct GetReply {
 
 // Set by a session whose client went away while it waits in get().
 using Cancelled = std::shared_ptr<std::atomic<bool>>;
-
-enum class Phase : uint8_t { Idle, Running, Failed, Stopped };
 
 using SourceFactory = std::function<Result<std::unique_ptr<
     source::Source>>(const config::InstanceConfig&, std::shared_ptr<const source::LiveFilter>)>;
@@ -78,6 +78,8 @@ class Instance : public std::enable_shared_from_this<Instance> {
     Awaitable<Result<void>> ack(canal::ClientId client, canal::BatchId batch);
     Awaitable<Result<void>> rollback(canal::ClientId client, canal::BatchId batch);
 
+    Awaitable<InstanceStatus> status();
+
     // -- any thread
     // Makes waiting get() calls look at their Cancelled.
     void wake() { ring_.readable().notify(); }
@@ -85,6 +87,7 @@ class Instance : public std::enable_shared_from_this<Instance> {
     // The source ended with an error that trying again can't mend; what was read before is still
     // served.
     bool source_failed() const { return source_failed_.load(); }
+    const config::InstanceConfig& config() const { return config_; }
 
  private:
     Awaitable<void> feed_loop(std::optional<canal::LogPosition> from);
@@ -92,6 +95,7 @@ class Instance : public std::enable_shared_from_this<Instance> {
     Awaitable<void> end_feed();
     Result<void> check_running() const;
     Result<void> use_filter(const std::string& expression);
+    void note_failure(std::string cause);
     Result<GetReply> take(const GetRequest& request, store::BatchLimit limit);
     store::BatchLimit limit_of(const GetRequest& request) const;
     // Moves cursors that nothing outstanding holds back to the latest heartbeat.
@@ -122,6 +126,10 @@ class Instance : public std::enable_shared_from_this<Instance> {
     std::atomic<bool> source_failed_{false};
     std::atomic<Phase> phase_{Phase::Idle};
     canal::Sequence next_{0};  // the entry that the next get() begins with
+    StageStatus got_;          // furthest, so that a rollback does not count twice
+    StageStatus acked_;
+    mutable std::mutex failure_mutex_;
+    std::string failure_;  // why the source is away
     int64_t checkpoint_us_ = 0;
     SteadyTime idle_cursors_moved_{};
     bool cursors_failed_ = false;

@@ -10,6 +10,8 @@
 namespace obcanal::instance {
 namespace {
 
+constexpr std::chrono::seconds kRetryPeriod{10};
+
 Result<std::unique_ptr<meta::MetaStore>> make_store(
     const config::InstanceConfig& config, const std::string& data_dir
 ) {
@@ -30,26 +32,108 @@ Result<std::unique_ptr<meta::MetaStore>> make_store(
     };
 }
 
+Error should_start_first(std::string_view destination) {
+    return {
+        Errc::NotFound,
+        Retry::Never,
+        "destination:" + printable(destination) + " should start first"
+    };
+}
+
 }  // namespace
+
+std::string_view phase_name(Phase phase) {
+    switch (phase) {
+        case Phase::Idle: return "idle";
+        case Phase::Running: return "running";
+        case Phase::Failed: return "failed";
+        case Phase::Stopped: return "stopped";
+    }
+    return "unknown";
+}
+
+struct InstanceSet::Destination {
+    config::InstanceConfig config;
+    std::shared_ptr<Instance> running;  // mutex_
+    Phase phase = Phase::Idle;
+    std::string failure;
+    bool retry = false;  // the failure may mend itself
+    bool busy = false;   // somebody starts or stops it
+    bool removed = false;
+};
+
+// Starting and stopping of one destination happen one after the other. Control strand.
+class InstanceSet::Turn {
+ public:
+    Turn(std::shared_ptr<Destination> one, Notifier& changed)
+        : one_(std::move(one)), changed_(&changed) {
+        one_->busy = true;
+    }
+
+    Turn(Turn&& other) noexcept : one_(std::move(other.one_)), changed_(other.changed_) {}
+    Turn& operator=(Turn&&) = delete;
+
+    ~Turn() {
+        if (!one_) return;
+        one_->busy = false;
+        changed_->notify();
+    }
+
+ private:
+    std::shared_ptr<Destination> one_;
+    Notifier* changed_;
+};
 
 InstanceSet::InstanceSet(const config::ServerConfig& server, Runtime& front, Runtime& feed)
     : data_dir_(server.file_data_dir),
       flush_period_(server.file_flush_period_ms),
       front_(front),
-      feed_(feed) {}
+      feed_(feed),
+      control_(front.make_strand()),
+      changed_(control_),
+      tasks_(control_) {}
 
-Awaitable<void> InstanceSet::start(std::vector<config::InstanceConfig> instances) {
-    for (config::InstanceConfig& config : instances) {
-        const std::string destination = config.destination;
-        Result<std::unique_ptr<meta::MetaStore>> store = make_store(config, data_dir_);
-        if (!store) {
-            log_.error(
-                "start failed", {{"destination", destination}, {"cause", store.error().detail}}
-            );
-            continue;
-        }
+InstanceSet::~InstanceSet() = default;
+
+Awaitable<InstanceSet::Turn> InstanceSet::take_turn(std::shared_ptr<Destination> one) {
+    for (;;) {
+        changed_.arm();
+        if (!one->busy) break;
+        co_await changed_.wait(SteadyTime::max());
+    }
+    co_return Turn(std::move(one), changed_);
+}
+
+std::shared_ptr<InstanceSet::Destination> InstanceSet::known(std::string_view destination) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = destinations_.find(destination);
+    return found == destinations_.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<Instance> InstanceSet::find(std::string_view destination) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = destinations_.find(destination);
+    return found == destinations_.end() ? nullptr : found->second->running;
+}
+
+std::vector<std::string> InstanceSet::names() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<std::string> names;
+    names.reserve(destinations_.size());
+    for (const auto& [name, one] : destinations_) names.push_back(name);
+    return names;
+}
+
+// REQUIRES: the destination's turn.
+Awaitable<Result<void>> InstanceSet::launch(std::shared_ptr<Destination> one) {
+    if (one->running) co_return Result<void>{};
+    if (stopping_ || one->removed) co_return should_start_first(one->config.destination);
+    const std::string destination = one->config.destination;
+    Result<void> started;
+    Result<std::unique_ptr<meta::MetaStore>> store = make_store(one->config, data_dir_);
+    if (store) {
         Instance::Parts parts;
-        parts.config = std::move(config);
+        parts.config = one->config;
         parts.make_source = source::make_source;
         parts.meta = std::move(store).value();
         parts.instance_strand = front_.make_strand();
@@ -57,31 +141,167 @@ Awaitable<void> InstanceSet::start(std::vector<config::InstanceConfig> instances
         parts.lane = &lane_;
         parts.flush_period = flush_period_;
         auto instance = std::make_shared<Instance>(std::move(parts));
-        instances_.push_back(instance);
-        const Executor strand = instance->strand();
-        Result<void> started = co_await run_on(strand, instance->start());
+        started = co_await run_on(instance->strand(), instance->start());
         if (started) {
-            log_.info("start successful", {{"destination", destination}});
-        } else {
-            log_.error(
-                "start failed", {{"destination", destination}, {"cause", started.error().detail}}
-            );
+            const std::lock_guard lock(mutex_);
+            one->running = std::move(instance);
+        }
+    } else {
+        started = std::move(store).error();
+    }
+    one->phase = started ? Phase::Running : Phase::Failed;
+    one->failure = started ? std::string() : started.error().detail;
+    one->retry = !started && started.error().retry != Retry::Never;
+    if (started) {
+        log_.info("start successful", {{"destination", destination}});
+    } else {
+        log_.error(
+            "start failed",
+            {{"destination", destination}, {"cause", one->failure}, {"tried_again", one->retry}}
+        );
+    }
+    co_return started;
+}
+
+// REQUIRES: the destination's turn.
+Awaitable<void> InstanceSet::halt(std::shared_ptr<Destination> one) {
+    std::shared_ptr<Instance> running;
+    {
+        const std::lock_guard lock(mutex_);
+        running = std::exchange(one->running, nullptr);
+    }
+    one->phase = Phase::Stopped;
+    one->failure.clear();
+    one->retry = false;
+    if (!running) co_return;
+    co_await run_on(running->strand(), running->stop());
+}
+
+Awaitable<void> InstanceSet::start(std::vector<config::InstanceConfig> instances) {
+    for (config::InstanceConfig& config : instances) co_await put(std::move(config));
+    tasks_.spawn(control_, retry_failed());
+}
+
+Awaitable<void> InstanceSet::stop_for_good(std::shared_ptr<Destination> one) {
+    const Turn turn = co_await take_turn(one);
+    co_await halt(one);
+}
+
+Awaitable<void> InstanceSet::stop() {
+    stopping_ = true;
+    changed_.notify();
+    for (const std::string& name : names()) {
+        if (std::shared_ptr<Destination> one = known(name))
+            tasks_.spawn(control_, stop_for_good(one));
+    }
+    co_await tasks_.wait_for_all();
+}
+
+Awaitable<Result<void>> InstanceSet::start_one(std::string destination) {
+    const std::shared_ptr<Destination> one = known(destination);
+    if (!one) co_return should_start_first(destination);
+    const Turn turn = co_await take_turn(one);
+    Result<void> started = co_await launch(one);
+    co_return started;
+}
+
+Awaitable<Result<void>> InstanceSet::stop_one(std::string destination) {
+    const std::shared_ptr<Destination> one = known(destination);
+    if (!one) co_return should_start_first(destination);
+    const Turn turn = co_await take_turn(one);
+    co_await halt(one);
+    co_return Result<void>{};
+}
+
+Awaitable<Result<void>> InstanceSet::restart_one(std::string destination) {
+    const std::shared_ptr<Destination> one = known(destination);
+    if (!one) co_return should_start_first(destination);
+    const Turn turn = co_await take_turn(one);
+    co_await halt(one);
+    Result<void> started = co_await launch(one);
+    co_return started;
+}
+
+Awaitable<void> InstanceSet::put(config::InstanceConfig config) {
+    std::shared_ptr<Destination> one;
+    {
+        const std::lock_guard lock(mutex_);
+        std::shared_ptr<Destination>& place = destinations_[config.destination];
+        if (!place) place = std::make_shared<Destination>();
+        one = place;
+    }
+    const Turn turn = co_await take_turn(one);
+    co_await halt(one);
+    const bool lazy = config.lazy;
+    one->config = std::move(config);
+    one->phase = Phase::Idle;
+    if (lazy) co_return;
+    // Its failure is logged and kept.
+    const Result<void> started = co_await launch(one);
+    static_cast<void>(started);
+}
+
+Awaitable<void> InstanceSet::remove(std::string destination) {
+    const std::shared_ptr<Destination> one = known(destination);
+    if (!one) co_return;
+    one->removed = true;
+    const Turn turn = co_await take_turn(one);
+    co_await halt(one);
+    const std::lock_guard lock(mutex_);
+    destinations_.erase(destination);
+}
+
+Awaitable<Result<std::shared_ptr<Instance>>> InstanceSet::find_or_start(std::string destination) {
+    const std::shared_ptr<Destination> one = known(destination);
+    if (!one) co_return should_start_first(destination);
+    const Turn turn = co_await take_turn(one);
+    if (one->phase == Phase::Idle) {
+        const Result<void> started = co_await launch(one);
+        if (!started) co_return started.error();
+    }
+    if (!one->running) co_return should_start_first(destination);
+    co_return one->running;
+}
+
+Awaitable<void> InstanceSet::retry_failed() {
+    while (!stopping_) {
+        changed_.arm();
+        const SteadyTime until = steady_now() + kRetryPeriod;
+        while (!stopping_ && steady_now() < until) {
+            co_await changed_.wait(until);
+            changed_.arm();
+        }
+        for (const std::string& name : names()) {
+            const std::shared_ptr<Destination> one = known(name);
+            if (stopping_ || !one || !one->retry || one->busy) continue;
+            const Turn turn = co_await take_turn(one);
+            const Result<void> started = co_await launch(one);
+            static_cast<void>(started);
         }
     }
 }
 
-Awaitable<void> InstanceSet::stop() {
-    for (const std::shared_ptr<Instance>& instance : instances_) {
-        const Executor strand = instance->strand();
-        co_await run_on(strand, instance->stop());
+Awaitable<std::vector<InstanceStatus>> InstanceSet::status() {
+    std::vector<InstanceStatus> all;
+    for (const std::string& name : names()) {
+        const std::shared_ptr<Destination> one = known(name);
+        if (!one) continue;
+        if (const std::shared_ptr<Instance> running = find(name)) {
+            InstanceStatus status = co_await run_on(running->strand(), running->status());
+            all.push_back(std::move(status));
+            continue;
+        }
+        InstanceStatus status;
+        status.destination = name;
+        status.phase = one->phase;
+        status.failure = one->failure;
+        status.source = one->config.source;
+        status.ring_slots = one->config.memory_buffer_size;
+        status.ring_bytes = one->config.memory_buffer_size * one->config.memory_buffer_memunit;
+        status.batch_mode = one->config.batch_mode;
+        all.push_back(std::move(status));
     }
-}
-
-std::shared_ptr<Instance> InstanceSet::find(std::string_view destination) const {
-    for (const std::shared_ptr<Instance>& instance : instances_) {
-        if (instance->destination() == destination) return instance;
-    }
-    return nullptr;
+    co_return all;
 }
 
 }  // namespace obcanal::instance

@@ -16,12 +16,7 @@ constexpr std::chrono::milliseconds kClosePoll{20};
 }  // namespace
 
 struct ClientPort::State {
-    State(
-        Listener bound,
-        Executor own,
-        const instance::InstanceSet& instances,
-        ClientAuthenticator auth
-    )
+    State(Listener bound, Executor own, instance::InstanceSet& instances, ClientAuthenticator auth)
         : listener(std::move(bound)),
           strand(own),
           context{instances, std::move(auth)},
@@ -44,7 +39,7 @@ ClientPort::ClientPort(std::unique_ptr<State> state) : state_(std::move(state)) 
 ClientPort::~ClientPort() = default;
 
 Result<std::unique_ptr<ClientPort>> ClientPort::open(
-    const config::ServerConfig& config, const instance::InstanceSet& instances, Runtime& front
+    const config::ServerConfig& config, instance::InstanceSet& instances, Runtime& front
 ) {
     Result<ClientAuthenticator> auth = ClientAuthenticator::make(config.user, config.passwd);
     if (!auth) return std::move(auth).error();

@@ -18,7 +18,7 @@ class ClientPort {
  public:
     // `instances` and `front` outlive the port.
     static Result<std::unique_ptr<ClientPort>> open(
-        const config::ServerConfig& config, const instance::InstanceSet& instances, Runtime& front
+        const config::ServerConfig& config, instance::InstanceSet& instances, Runtime& front
     );
     ~ClientPort();
 

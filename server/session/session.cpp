@@ -273,11 +273,18 @@ Awaitable<Result<void>> Session::dispatch(const canal::Packet& packet) {
 Awaitable<Result<void>> Session::subscribe(
     std::string destination, std::string client_id, std::string filter
 ) {
-    Result<Target> target = find_target(destination, client_id);
-    if (!target) co_return std::move(target).error();
-    const Executor strand = target->instance->strand();
-    Result<void> done =
-        co_await run_on(strand, target->instance->subscribe(target->client, std::move(filter)));
+    Result<ClientId> client = parse_client_id(client_id);
+    if (!client) co_return std::move(client).error();
+    std::shared_ptr<Instance> instance = context_.instances.find(destination);
+    if (!instance) {
+        const Executor control = context_.instances.control();
+        Result<std::shared_ptr<Instance>> started =
+            co_await run_on(control, context_.instances.find_or_start(std::move(destination)));
+        if (!started) co_return std::move(started).error();
+        instance = *started;
+    }
+    const Executor strand = instance->strand();
+    Result<void> done = co_await run_on(strand, instance->subscribe(*client, std::move(filter)));
     co_return done;
 }
 
@@ -394,7 +401,12 @@ Awaitable<Result<void>> Session::on_rollback(Bytes body) {
         );
     }
     Result<Target> target = find_target(rollback->destination, rollback->client_id);
-    if (!target) co_return co_await send_failure(std::move(target).error());
+    if (!target) {
+        // Clients roll back before they subscribe; that must not fail the start of a lazy
+        // destination.
+        if (context_.instances.knows(rollback->destination)) co_return Result<void>{};
+        co_return co_await send_failure(std::move(target).error());
+    }
     const Executor strand = target->instance->strand();
     const BatchId batch{rollback->batch_id};
     Result<void> done = co_await run_on(strand, target->instance->rollback(target->client, batch));

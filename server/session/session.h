@@ -24,7 +24,7 @@ namespace obcanal::session {
 
 // Shared by all sessions of a port; outlives them.
 struct SessionContext {
-    const instance::InstanceSet& instances;
+    instance::InstanceSet& instances;
     ClientAuthenticator auth;
     Logger log{"session"};
     // One line per cause and period, however often peers repeat it.

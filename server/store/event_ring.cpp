@@ -86,6 +86,7 @@ bool EventRing::try_put(std::span<Slot> entries) {
         entry.owns_chunk = false;
     }
     put_bytes_.store(total);
+    put_rows_.store(end_rows_, std::memory_order_relaxed);
     published_.store(at, std::memory_order_release);
     readable_.notify();
     return true;

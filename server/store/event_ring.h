@@ -94,6 +94,8 @@ class EventRing {
     Sequence published() const { return {published_.load(std::memory_order_acquire)}; }
     Sequence acked() const { return {acked_.load(std::memory_order_acquire)}; }
     int64_t used_bytes() const { return put_bytes_.load() - acked_bytes_.load(); }
+    int64_t put_bytes() const { return put_bytes_.load(); }
+    int64_t put_rows() const { return put_rows_.load(std::memory_order_relaxed); }
     // Nanoseconds that put() has waited for room.
     int64_t blocked_ns() const { return blocked_ns_.load(std::memory_order_relaxed); }
     const RingLimits& limits() const { return limits_; }
@@ -130,6 +132,7 @@ class EventRing {
     std::atomic<bool> stopped_{false};
     alignas(64) std::atomic<int64_t> published_{-1};
     std::atomic<int64_t> put_bytes_{0};
+    std::atomic<int64_t> put_rows_{0};
     std::atomic<int64_t> blocked_ns_{0};
     alignas(64) std::atomic<int64_t> acked_{-1};
     std::atomic<int64_t> acked_bytes_{0};

@@ -1,0 +1,64 @@
+// What one destination is doing at a moment, as plain values: for the admin port, the metrics page
+// and `obcanal status`.
+#pragma once
+
+#include "protocol/canal/ids.h"
+#include "protocol/canal/position.h"
+#include "server/config/instance_config.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace obcanal::instance {
+
+// Idle: known, not started (lazy, or stopped by an operator). Failed: could not start, or its
+// source is gone for good.
+enum class Phase : uint8_t { Idle, Running, Failed, Stopped };
+
+std::string_view phase_name(Phase phase);
+
+struct ClientStatus {
+    canal::ClientId id;
+    std::optional<std::string> filter;
+    std::optional<canal::LogPosition> cursor;
+    size_t open_batches = 0;
+};
+
+// How far one stage (put into the ring, handed out, acknowledged) has come.
+struct StageStatus {
+    int64_t sequence = -1;  // of its last entry, counted from 0 since the start
+    int64_t rows = 0;
+    int64_t bytes = 0;
+    int64_t execute_ms = 0;  // executeTime of its last entry; 0: none yet
+};
+
+struct InstanceStatus {
+    std::string destination;
+    Phase phase = Phase::Idle;
+    std::string failure;  // why it is Failed, or why the source is away
+    config::SourceKind source = config::SourceKind::Oblogproxy;
+
+    bool connected = false;
+    uint64_t source_bytes = 0;
+    uint64_t source_records = 0;
+    uint64_t source_connections = 0;
+    uint64_t repeated_transactions = 0;  // sent again after a reconnect and left out
+    uint64_t transactions = 0;
+    int64_t checkpoint_us = 0;  // of the last heartbeat; everything committed up to it was read
+
+    StageStatus put;
+    StageStatus got;
+    StageStatus acked;
+    int64_t blocked_ns = 0;  // waited for room in the ring
+    size_t ring_slots = 0;
+    size_t ring_bytes = 0;    // the limit
+    size_t memory_bytes = 0;  // of chunks in use, bytes that clients still receive included
+    config::BatchMode batch_mode = config::BatchMode::MemSize;
+
+    std::vector<ClientStatus> clients;  // in the order of subscription
+};
+
+}  // namespace obcanal::instance
