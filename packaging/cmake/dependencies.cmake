@@ -8,4 +8,5 @@ find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 
 find_library(LZ4_LIBRARY lz4 REQUIRED)
+find_library(ZSTD_LIBRARY zstd REQUIRED)
 find_library(PCRE2_LIBRARY pcre2-8 REQUIRED)

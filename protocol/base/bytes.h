@@ -138,6 +138,9 @@ class ReverseWriter {
     // needed.
     void shrink(size_t capacity);
 
+    // Forgets what was written since size() was `size`.
+    void rewind(size_t size) { front_ = capacity_ - size; }
+
     // -- unchecked: REQUIRES a reserve() that covers them
     void byte(uint8_t value) { buffer_[--front_] = std::byte{value}; }
 

@@ -2,7 +2,8 @@
 // Nothing is converted yet; a TablePlan says how. Sans-I/O.
 #pragma once
 
-#include <cstddef>
+#include "protocol/base/cell.h"
+
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -33,18 +34,9 @@ enum class RowKind : uint8_t {
     Delete = static_cast<uint8_t>(EventType::Delete),
 };
 
-// Unknown: upstream did not log the value (an unchanged large object), which is not SQL's NULL.
-enum class CellState : uint8_t { Value, Null, Unknown };
-
-// A column's bytes as upstream sent them. The kCellPadding bytes in front of `data` must be
-// readable, whatever they hold: short values are moved by fixed-size copies.
-inline constexpr size_t kCellPadding = 16;
-
-struct Cell {
-    const std::byte* data = nullptr;
-    uint32_t size = 0;
-    CellState state = CellState::Null;
-};
+using obcanal::Cell;
+using obcanal::CellState;
+using obcanal::kCellPadding;
 
 // Where in the log a transaction stands; kept with its entries until they are acknowledged.
 struct TxnMark {
