@@ -2,6 +2,7 @@
 
 #include "protocol/base/text.h"
 #include "protocol/canal/frame.h"
+#include "protocol/canal/text_fields.h"
 #include "protocol/canal/wire_fields.h"
 #include "protocol/canal/wire_reader.h"
 
@@ -31,37 +32,6 @@ constexpr uint32_t kErrorCode = 1, kErrorMessage = 2;
 
 constexpr uint32_t kHandshakeSeeds = 2;
 constexpr uint64_t kProtocolVersion = 1;
-
-// Collects what is wrong with a message's strings: proto3 strings are UTF-8, or the message is
-// refused.
-class TextFields {
- public:
-    void set(std::string& to, const WireReader& field) {
-        if (!is_utf8(field.bytes())) utf8_ = false;
-        to = field.text();
-    }
-
-    Result<void> verdict(const WireReader& fields, std::string_view message) const {
-        if (!fields.ok()) return fields.error(message);
-        if (!utf8_)
-            return Error{
-                Errc::BadPacket, Retry::Never, std::string(message) + ": a string is not UTF-8"
-            };
-        return {};
-    }
-
- private:
-    bool utf8_ = true;
-};
-
-// Fields as proto3 writes them: a zero or empty value without presence is left out.
-void append_text(std::string& to, uint32_t field, std::string_view value) {
-    if (!value.empty()) append_bytes_field(to, field, value);
-}
-
-void append_number(std::string& to, uint32_t field, int64_t value) {
-    if (value != 0) append_varint_field(to, field, signed_varint(value));
-}
 
 std::string make_frame(std::optional<uint64_t> version, PacketType type, std::string_view body) {
     std::string packet;
