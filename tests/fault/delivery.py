@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import canal_wire as wire  # noqa: E402
 
 # Milliseconds between attempts to reach the source.
-QUICK_RETRIES = {"canal.instance.source.retry.min": 1, "canal.instance.source.retry.max": 2}
+QUICK_RETRIES = {"canal.instance.retry.min": 1, "canal.instance.retry.max": 2}
 
 
 class Broken(Exception):

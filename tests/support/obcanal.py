@@ -145,6 +145,7 @@ class Server(Program):
         properties = {
             "canal.ip": "127.0.0.1",
             "canal.port": self.port,
+            "canal.metrics.pull.port": 0,
             "canal.destinations": "example",
             "canal.conf.dir": self.conf,
             "canal.auto.scan": "false",
