@@ -2,7 +2,7 @@
 
 #include "protocol/canal/change.h"
 #include "protocol/canal/wire_fields.h"
-#include "protocol/canal/wire_reader.h"
+#include "protocol/base/wire_reader.h"
 
 #include <array>
 #include <string>

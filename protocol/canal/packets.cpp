@@ -4,7 +4,7 @@
 #include "protocol/canal/frame.h"
 #include "protocol/canal/text_fields.h"
 #include "protocol/canal/wire_fields.h"
-#include "protocol/canal/wire_reader.h"
+#include "protocol/base/wire_reader.h"
 
 #include <array>
 

@@ -6,7 +6,7 @@
 
 #include "protocol/base/bytes.h"
 #include "protocol/base/result.h"
-#include "protocol/canal/wire_reader.h"
+#include "protocol/base/wire_reader.h"
 
 #include <cstddef>
 #include <cstdint>

@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-namespace obcanal::canal {
+namespace obcanal {
 
 class WireReader {
  public:
@@ -103,4 +103,4 @@ class WireReader {
     Bytes bytes_;
 };
 
-}  // namespace obcanal::canal
+}  // namespace obcanal
