@@ -4,8 +4,8 @@
 
 #include "protocol/base/result.h"
 #include "protocol/base/text.h"
+#include "protocol/base/wire_reader.h"
 #include "protocol/canal/wire_fields.h"
-#include "protocol/canal/wire_reader.h"
 
 #include <cstdint>
 #include <string>
