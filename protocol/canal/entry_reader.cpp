@@ -1,8 +1,8 @@
 #include "protocol/canal/entry_reader.h"
 
+#include "protocol/base/wire_reader.h"
 #include "protocol/canal/change.h"
 #include "protocol/canal/wire_fields.h"
-#include "protocol/base/wire_reader.h"
 
 #include <array>
 #include <string>

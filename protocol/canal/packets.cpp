@@ -1,10 +1,10 @@
 #include "protocol/canal/packets.h"
 
 #include "protocol/base/text.h"
+#include "protocol/base/wire_reader.h"
 #include "protocol/canal/frame.h"
 #include "protocol/canal/text_fields.h"
 #include "protocol/canal/wire_fields.h"
-#include "protocol/base/wire_reader.h"
 
 #include <array>
 
