@@ -3,6 +3,7 @@
 #include "protocol/base/assert.h"
 
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 #include <zlib.h>
@@ -37,6 +38,22 @@ uint32_t crc32(Bytes bytes) {
 
 void random_bytes(std::byte* to, size_t count) {
     OBC_ASSERT(RAND_bytes(raw(to), static_cast<int>(count)) == 1);
+}
+
+std::optional<std::string> from_base64(std::string_view text) {
+    if (text.empty()) return std::string();
+    const size_t padding = text.size() - (text.find_last_not_of('=') + 1);
+    if (text.size() % 4 != 0 || padding > 2) return std::nullopt;
+    constexpr std::string_view kLetters =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    if (text.substr(0, text.size() - padding).find_first_not_of(kLetters) != text.npos)
+        return std::nullopt;
+    std::string out(text.size() / 4 * 3, '\0');
+    auto* const to = reinterpret_cast<unsigned char*>(out.data());
+    const auto* const from = reinterpret_cast<const unsigned char*>(text.data());
+    if (EVP_DecodeBlock(to, from, static_cast<int>(text.size())) < 0) return std::nullopt;
+    out.resize(out.size() - padding);
+    return out;
 }
 
 bool equal_secret(Bytes a, Bytes b) {

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,9 @@ using Sha1 = std::array<std::byte, 20>;
 Sha1 sha1(Bytes bytes);
 uint32_t crc32(Bytes bytes);  // zlib's polynomial
 void random_bytes(std::byte* to, size_t count);
+
+// Nothing when it is not base64 (RFC 4648, with padding).
+std::optional<std::string> from_base64(std::string_view text);
 
 // Takes the same time whatever the first difference.
 bool equal_secret(Bytes a, Bytes b);

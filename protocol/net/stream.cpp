@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <vector>
 
@@ -21,31 +22,76 @@ std::string endpoint_text(const asio::ip::tcp::endpoint& endpoint) {
 
 }  // namespace
 
+// The TLS layer of a connection, and what was read ahead of read_some().
+struct TlsState {
+    TlsState(Socket& socket, std::shared_ptr<asio::ssl::context> with)
+        : context(std::move(with)),
+          stream(socket, *context),
+          ahead_changed(socket.get_executor(), asio::steady_timer::time_point::max()) {}
+
+    Bytes ahead() const { return Bytes(buffer).subspan(ahead_begin, ahead_end - ahead_begin); }
+
+    std::shared_ptr<asio::ssl::context> context;
+    TlsSocket stream;
+    bool reading_ahead = false;
+    boost::system::error_code ahead_failure;
+    size_t ahead_begin = 0;
+    size_t ahead_end = 0;
+    std::array<std::byte, 512> buffer;
+    asio::steady_timer ahead_changed;  // never expires: cancelling it wakes who waits
+};
+
 struct ConnectionState {
     explicit ConnectionState(Socket connected) : socket(std::move(connected)) { name_ends(); }
 
     void name_ends() {
         boost::system::error_code ignored;
         const auto remote = socket.remote_endpoint(ignored);
-        if (!ignored) peer = endpoint_text(remote);
+        if (!ignored) {
+            peer = endpoint_text(remote);
+            peer_address = remote.address();
+        }
         const auto here = socket.local_endpoint(ignored);
         if (!ignored) local = endpoint_text(here);
     }
 
     Socket socket;
-    std::unique_ptr<asio::ssl::context> tls_context;
-    std::unique_ptr<TlsSocket> tls;
+    std::unique_ptr<TlsState> tls;
+    asio::ip::address peer_address;
     std::string peer = "?";
     std::string local = "?";
 };
+
+Awaitable<Result<void>> Stream::handshake() {
+    const std::shared_ptr<ConnectionState> state = state_;
+    if (!state->tls) co_return Result<void>{};
+    auto [code] =
+        co_await state->tls->stream.async_handshake(asio::ssl::stream_base::server, kNoThrow);
+    if (!code) co_return Result<void>{};
+    const bool gone = to_error(code, "").code == Errc::Closed;
+    co_return Error{
+        gone ? Errc::Closed : Errc::Auth,
+        Retry::Never,
+        "TLS handshake with " + state->peer + ": " + code.message()
+    };
+}
 
 Awaitable<Result<size_t>> Stream::read_some(std::span<std::byte> into) {
     const std::shared_ptr<ConnectionState> state = state_;
     const asio::mutable_buffer buffer(into.data(), into.size());
     boost::system::error_code code;
     size_t count = 0;
-    if (state->tls) {
-        std::tie(code, count) = co_await state->tls->async_read_some(buffer, kNoThrow);
+    if (TlsState* const tls = state->tls.get()) {
+        while (tls->reading_ahead) co_await tls->ahead_changed.async_wait(kNoThrow);
+        if (!tls->ahead().empty()) {
+            const Bytes ahead = tls->ahead();
+            count = std::min(into.size(), ahead.size());
+            std::copy_n(ahead.begin(), count, into.begin());
+            tls->ahead_begin += count;
+            co_return count;
+        }
+        code = tls->ahead_failure;
+        if (!code) std::tie(code, count) = co_await tls->stream.async_read_some(buffer, kNoThrow);
     } else {
         std::tie(code, count) = co_await state->socket.async_read_some(buffer, kNoThrow);
     }
@@ -68,7 +114,8 @@ Awaitable<Result<void>> Stream::write(std::span<const Bytes> pieces) {
         }
         pieces = pieces.subspan(now);
         if (state->tls) {
-            std::tie(code, count) = co_await asio::async_write(*state->tls, buffers, kNoThrow);
+            std::tie(code, count) =
+                co_await asio::async_write(state->tls->stream, buffers, kNoThrow);
         } else {
             std::tie(code, count) = co_await asio::async_write(state->socket, buffers, kNoThrow);
         }
@@ -83,17 +130,50 @@ Awaitable<Result<void>> Stream::write(Bytes piece) {
     co_return result;
 }
 
+namespace {
+
+Awaitable<void> read_ahead(std::shared_ptr<ConnectionState> state) {
+    TlsState& tls = *state->tls;
+    const asio::mutable_buffer buffer(tls.buffer.data(), tls.buffer.size());
+    auto [code, count] = co_await tls.stream.async_read_some(buffer, kNoThrow);
+    tls.ahead_failure = code;
+    tls.ahead_begin = 0;
+    tls.ahead_end = count;
+    tls.reading_ahead = false;
+    tls.ahead_changed.cancel();
+}
+
+}  // namespace
+
 Awaitable<void> Stream::wait_readable() {
     const std::shared_ptr<ConnectionState> state = state_;
-    co_await state->socket.async_wait(Socket::wait_read, kNoThrow);
+    TlsState* const tls = state->tls.get();
+    if (tls == nullptr) {
+        co_await state->socket.async_wait(Socket::wait_read, kNoThrow);
+        co_return;
+    }
+    if (!tls->ahead().empty() || tls->ahead_failure) co_return;
+    if (!tls->reading_ahead) {
+        tls->reading_ahead = true;
+        asio::co_spawn(executor(), read_ahead(state), asio::detached);
+    }
+    co_await tls->ahead_changed.async_wait(kNoThrow);
 }
 
 void Stream::stop_waiting() {
+    // A TLS read that was begun goes on: cut short it could lose a record. read_some() takes it
+    // over.
     boost::system::error_code ignored;
-    state_->socket.cancel(ignored);
+    if (state_->tls) {
+        state_->tls->ahead_changed.cancel();
+    } else {
+        state_->socket.cancel(ignored);
+    }
 }
 
 bool Stream::at_end() const {
+    if (const TlsState* const tls = state_->tls.get())
+        return tls->ahead().empty() && tls->ahead_failure.failed();
     std::byte byte;
     const auto got = ::recv(state_->socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     return got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
@@ -121,51 +201,98 @@ const std::string& Stream::peer() const { return state_->peer; }
 
 const std::string& Stream::local() const { return state_->local; }
 
+bool Stream::encrypted() const { return state_->tls != nullptr; }
+
+std::string Stream::peer_address() const {
+    const asio::ip::address& address = state_->peer_address;
+    if (address.is_v6() && address.to_v6().is_v4_mapped())
+        return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
+    return address.to_string();
+}
+
+bool Stream::peer_is_loopback() const {
+    const asio::ip::address& address = state_->peer_address;
+    if (address.is_v6() && address.to_v6().is_v4_mapped())
+        return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).is_loopback();
+    return address.is_loopback();
+}
+
 Executor Stream::executor() const { return state_->socket.get_executor(); }
 
 namespace {
 
-Result<void> prepare_tls(
-    ConnectionState& state, const TlsClientOptions& options, const Endpoint& to
-) {
-    state.tls_context = std::make_unique<asio::ssl::context>(asio::ssl::context::tls_client);
-    asio::ssl::context& context = *state.tls_context;
+using TlsContext = asio::ssl::context;
+
+Error bad_file(std::string_view what, const std::string& file, std::string_view why) {
+    std::string text = "TLS " + std::string(what) + " " + file + ": " + std::string(why);
+    return {Errc::BadConfig, Retry::Never, std::move(text)};
+}
+
+Result<std::shared_ptr<TlsContext>> make_context(TlsContext::method method) {
+    auto context = std::make_shared<TlsContext>(method);
     boost::system::error_code code;
-    context.set_options(
-        asio::ssl::context::default_workarounds | asio::ssl::context::no_sslv2 |
-            asio::ssl::context::no_sslv3 | asio::ssl::context::no_tlsv1 |
-            asio::ssl::context::no_tlsv1_1,
+    context->set_options(
+        TlsContext::default_workarounds | TlsContext::no_sslv2 | TlsContext::no_sslv3 |
+            TlsContext::no_tlsv1 | TlsContext::no_tlsv1_1,
         code
     );
-    if (options.ca_file.empty()) {
-        context.set_default_verify_paths(code);
-    } else {
-        context.load_verify_file(options.ca_file, code);
-    }
-    if (code)
-        return Error{
-            Errc::BadConfig, Retry::Never, "TLS CA " + options.ca_file + ": " + code.message()
-        };
-    if (!options.cert_file.empty()) {
-        context.use_certificate_chain_file(options.cert_file, code);
-        if (code)
-            return Error{
-                Errc::BadConfig,
-                Retry::Never,
-                "TLS certificate " + options.cert_file + ": " + code.message()
-            };
-        context.use_private_key_file(options.key_file, asio::ssl::context::pem, code);
-        if (code)
-            return Error{
-                Errc::BadConfig, Retry::Never, "TLS key " + options.key_file + ": " + code.message()
-            };
-    }
-    context.set_verify_mode(asio::ssl::verify_peer, code);
-    state.tls = std::make_unique<TlsSocket>(state.socket, context);
-    if (options.verify_host) {
-        state.tls->set_verify_callback(asio::ssl::host_name_verification(to.host), code);
-    }
+    if (code) return Error{Errc::Unsupported, Retry::Never, "TLS 1.2: " + code.message()};
+    return context;
+}
+
+Result<void> use_certificate(
+    TlsContext& context, const std::string& cert_file, const std::string& key_file
+) {
+    boost::system::error_code code;
+    context.use_certificate_chain_file(cert_file, code);
+    if (code) return bad_file("certificate", cert_file, code.message());
+    context.use_private_key_file(key_file, TlsContext::pem, code);
+    if (code) return bad_file("key", key_file, code.message());
+    if (SSL_CTX_check_private_key(context.native_handle()) != 1)
+        return bad_file("key", key_file, "does not belong to " + cert_file);
     return {};
+}
+
+Result<std::shared_ptr<TlsContext>> make_client_context(const TlsClientOptions& options) {
+    Result<std::shared_ptr<TlsContext>> context = make_context(TlsContext::tls_client);
+    if (!context) return context;
+    boost::system::error_code code;
+    if (options.ca_file.empty()) {
+        (*context)->set_default_verify_paths(code);
+    } else {
+        (*context)->load_verify_file(options.ca_file, code);
+    }
+    if (code) return bad_file("CA", options.ca_file, code.message());
+    if (!options.cert_file.empty()) {
+        Result<void> used = use_certificate(**context, options.cert_file, options.key_file);
+        if (!used) return std::move(used).error();
+    }
+    (*context)->set_verify_mode(asio::ssl::verify_peer, code);
+    if (code) return Error{Errc::Unsupported, Retry::Never, "TLS: " + code.message()};
+    return context;
+}
+
+Result<std::shared_ptr<TlsContext>> make_server_context(const TlsServerOptions& options) {
+    Result<std::shared_ptr<TlsContext>> context = make_context(TlsContext::tls_server);
+    if (!context) return context;
+    Result<void> used = use_certificate(**context, options.cert_file, options.key_file);
+    if (!used) return std::move(used).error();
+    SSL_CTX* const native = (*context)->native_handle();
+    SSL_CTX_set_options(native, SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_mode(native, SSL_MODE_RELEASE_BUFFERS);
+    // Without a name OpenSSL refuses to resume the sessions of clients that showed a certificate.
+    constexpr std::array<unsigned char, 7> kName{'o', 'b', 'c', 'a', 'n', 'a', 'l'};
+    SSL_CTX_set_session_id_context(native, kName.data(), kName.size());
+    if (options.client_ca_file.empty()) return context;
+    boost::system::error_code code;
+    (*context)->load_verify_file(options.client_ca_file, code);
+    if (code) return bad_file("client CA", options.client_ca_file, code.message());
+    SSL_CTX_set_client_CA_list(native, SSL_load_client_CA_file(options.client_ca_file.c_str()));
+    (*context)->set_verify_mode(
+        asio::ssl::verify_peer | asio::ssl::verify_fail_if_no_peer_cert, code
+    );
+    if (code) return Error{Errc::Unsupported, Retry::Never, "TLS: " + code.message()};
+    return context;
 }
 
 }  // namespace
@@ -201,10 +328,16 @@ Awaitable<Result<Stream>> connect(Endpoint to, ConnectOptions options) {
     state->socket.set_option(asio::socket_base::keep_alive(true), ignored);
     state->name_ends();
     if (options.tls) {
-        Result<void> prepared = prepare_tls(*state, *options.tls, to);
-        if (!prepared) co_return prepared.error();
+        Result<std::shared_ptr<TlsContext>> context_made = make_client_context(*options.tls);
+        if (!context_made) co_return std::move(context_made).error();
+        state->tls = std::make_unique<TlsState>(state->socket, std::move(context_made).value());
+        if (options.tls->verify_host) {
+            state->tls->stream.set_verify_callback(
+                asio::ssl::host_name_verification(to.host), ignored
+            );
+        }
         std::tie(code) =
-            co_await state->tls->async_handshake(asio::ssl::stream_base::client, kNoThrow);
+            co_await state->tls->stream.async_handshake(asio::ssl::stream_base::client, kNoThrow);
         if (deadline.expired())
             co_return Error{
                 Errc::Timeout, Retry::Backoff, context + ": TLS handshake took too long"
@@ -218,6 +351,7 @@ Awaitable<Result<Stream>> connect(Endpoint to, ConnectOptions options) {
 struct Listener::State {
     asio::ip::tcp::acceptor acceptor;
     Executor executor;
+    std::shared_ptr<TlsContext> tls;
 };
 
 Listener::Listener(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -228,7 +362,18 @@ Listener& Listener::operator=(Listener&&) noexcept = default;
 
 Listener::~Listener() = default;
 
-Result<Listener> Listener::bind(Executor executor, const std::string& host, uint16_t port) {
+Result<Listener> Listener::bind(
+    Executor executor,
+    const std::string& host,
+    uint16_t port,
+    const std::optional<TlsServerOptions>& tls
+) {
+    std::shared_ptr<TlsContext> context;
+    if (tls) {
+        Result<std::shared_ptr<TlsContext>> made = make_server_context(*tls);
+        if (!made) return std::move(made).error();
+        context = std::move(made).value();
+    }
     boost::system::error_code code;
     asio::ip::address address = asio::ip::address_v6::any();
     if (!host.empty()) {
@@ -241,7 +386,9 @@ Result<Listener> Listener::bind(Executor executor, const std::string& host, uint
         }
         address = found.begin()->endpoint().address();
     }
-    auto state = std::make_unique<State>(State{asio::ip::tcp::acceptor(executor), executor});
+    auto state = std::make_unique<State>(
+        State{asio::ip::tcp::acceptor(executor), executor, std::move(context)}
+    );
     asio::ip::tcp::endpoint endpoint(address, port);
     state->acceptor.open(endpoint.protocol(), code);
     if (code && host.empty()) {  // a kernel without IPv6
@@ -275,6 +422,7 @@ Awaitable<Result<Stream>> Listener::accept() {
     socket.set_option(asio::socket_base::keep_alive(true), ignored);
     Socket any_socket(std::move(socket));
     auto state = std::make_shared<ConnectionState>(std::move(any_socket));
+    if (state_->tls) state->tls = std::make_unique<TlsState>(state->socket, state_->tls);
     co_return Stream(std::move(state));
 }
 

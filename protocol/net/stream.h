@@ -25,6 +25,13 @@ struct TlsClientOptions {
     bool verify_host = false;  // oblogproxy certificates rarely carry host names
 };
 
+// Files in PEM. With `client_ca_file` only clients with a certificate of that CA are let in.
+struct TlsServerOptions {
+    std::string cert_file;  // the chain
+    std::string key_file;
+    std::string client_ca_file;
+};
+
 struct ConnectOptions {
     std::chrono::milliseconds timeout{10'000};
     std::optional<TlsClientOptions> tls;
@@ -36,19 +43,22 @@ class Stream {
  public:
     explicit Stream(std::shared_ptr<ConnectionState> state) : state_(std::move(state)) {}
 
+    // The server's side of the TLS handshake, when the listener asks for TLS; before anything else,
+    // and under a Deadline: peers may be silent. Does nothing on a plain stream.
+    Awaitable<Result<void>> handshake();
     // At least one byte, or an error; the end of the stream is Errc::Closed.
     Awaitable<Result<size_t>> read_some(std::span<std::byte> into);
     // All pieces, in one system call where the kernel takes them. They must stay alive until this
     // returns.
     Awaitable<Result<void>> write(std::span<const Bytes> pieces);
     Awaitable<Result<void>> write(Bytes piece);
-    // Returns when there is something to read, or the peer is gone, or close() was called. Plain
-    // TCP only.
+    // Returns when there is something to read, or the peer is gone, or close() was called. On TLS
+    // it reads ahead, since readable TCP bytes need not be data; the next read_some() gives them.
     Awaitable<void> wait_readable();
     // Ends wait_readable(). REQUIRES: nothing else is awaited on this stream.
     void stop_waiting();
-    // Whether the peer has closed its side and nothing is left to read. Never waits; plain TCP
-    // only.
+    // Whether the peer has closed its side and nothing is left to read. Never waits; on TLS it
+    // knows what wait_readable() has found out.
     bool at_end() const;
 
     // Strand of the stream only.
@@ -66,6 +76,10 @@ class Stream {
     Executor executor() const;
     const std::string& peer() const;   // "address:port"
     const std::string& local() const;  // "address:port"
+    bool encrypted() const;
+    // Without the port, for what is kept per peer; IPv4 in IPv6 as IPv4.
+    std::string peer_address() const;
+    bool peer_is_loopback() const;
 
  private:
     std::shared_ptr<ConnectionState> state_;
@@ -79,14 +93,20 @@ Awaitable<Result<Stream>> connect(Endpoint to, ConnectOptions options);
 class Listener {
  public:
     // Empty host: all interfaces. Port 0: the kernel chooses, see port().
-    static Result<Listener> bind(Executor executor, const std::string& host, uint16_t port);
+    // Certificates that can't be read are Errc::BadConfig.
+    static Result<Listener> bind(
+        Executor executor,
+        const std::string& host,
+        uint16_t port,
+        const std::optional<TlsServerOptions>& tls = std::nullopt
+    );
 
     Listener(Listener&&) noexcept;
     Listener& operator=(Listener&&) noexcept;
     ~Listener();
 
-    // The connection lives on a strand of its own. Out of descriptors is an Error with
-    // Retry::Backoff.
+    // The connection lives on a strand of its own; TLS begins with its handshake(). Out of
+    // descriptors is an Error with Retry::Backoff.
     Awaitable<Result<Stream>> accept();
     void close();
     uint16_t port() const;
