@@ -1,13 +1,12 @@
 // What instance.properties (over canal.properties) says about one destination, as plain values.
 #pragma once
 
-#include "protocol/base/text.h"
+#include "server/config/binlog_config.h"
+#include "server/config/oblog_config.h"
 
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <utility>
-#include <vector>
 
 namespace obcanal::config {
 
@@ -19,41 +18,15 @@ enum class MetaKind : uint8_t { Memory, File, ZooKeeper };
 // canal.instance.memory.batch.mode: what a client's fetch size counts.
 enum class BatchMode : uint8_t { MemSize, ItemSize };
 
-// canal.instance.oceanbase.*
-struct OblogConfig {
-    std::vector<Endpoint> addresses;  // logproxy.address; several are tried in turn
-    std::string rs_list;              // "ip:rpcPort:sqlPort;..."
-    std::string cluster_url;
-    std::string username;
-    std::string password;  // in clear; hashed for the wire unless `password_hashed` is false
-    bool hash_password = true;
-    std::string sys_username;
-    std::string sys_password;
-    std::string tenant;
-    std::string timezone = "+08:00";
-    std::string working_mode = "memory";
-    int64_t start_timestamp_s = 0;   // 0: now
-    int64_t start_timestamp_us = 0;  // above 0: wins over seconds
-    std::string client_id;           // empty: generated
-    // obcdc.extraConfigs, ours first: handed to libobcdc as they are.
-    std::vector<std::pair<std::string, std::string>> extra_configs;
-
-    bool tls = false;
-    std::string ca_file;
-    std::string cert_file;
-    std::string key_file;
-
-    int64_t connect_timeout_ms = 10'000;
-    int64_t read_timeout_ms = 30'000;           // without a byte: the connection is dead
-    size_t max_packet_bytes = size_t{1} << 30;  // before and after decompression
-};
-
 struct InstanceConfig {
     std::string destination;
+    bool lazy = false;  // starts with the first subscription
     SourceKind source = SourceKind::Oblogproxy;
     MetaKind meta = MetaKind::File;
-    bool lazy = false;  // started by the first SUBSCRIPTION
+    std::string file_data_dir;  // of {destination}/meta.dat
+    int64_t file_flush_period_ms = 1000;
     OblogConfig oblog;
+    BinlogConfig binlog;
 
     std::string filter_regex = ".*\\..*";
     std::string filter_black_regex;

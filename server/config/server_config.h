@@ -15,8 +15,18 @@ struct ServerConfig {
     std::string user;
     std::string passwd;  // hex of SHA1(SHA1(password)); empty: no password asked for
 
-    std::string file_data_dir;  // canal.file.data.dir, resolved
-    int64_t file_flush_period_ms = 1000;
+    uint16_t metrics_port = 11112;  // 0: none
+    uint16_t admin_port = 0;        // 0: none
+    std::string admin_user;
+    std::string admin_passwd;  // as passwd
+
+    std::string zk_servers;
+    int64_t zk_flush_period_ms = 1000;
+
+    std::vector<std::string> destinations;  // listed, not those found by scanning
+    std::string conf_dir;                   // of {destination}/instance.properties
+    bool auto_scan = false;
+    int64_t auto_scan_interval_s = 5;
 };
 
 }  // namespace obcanal::config

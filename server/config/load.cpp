@@ -1,0 +1,256 @@
+#include "server/config/load.h"
+
+#include "protocol/base/text.h"
+#include "server/config/instance_rules.h"
+#include "server/config/key_reader.h"
+#include "server/config/unknown_keys.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <set>
+#include <utility>
+
+namespace obcanal::config {
+namespace {
+
+constexpr std::string_view kServerScope = "server";
+constexpr std::string_view kInstanceFile = "instance.properties";
+constexpr std::string_view kClasspath = "classpath:";
+constexpr std::string_view kMask = "******";
+constexpr size_t kMaxDestinations = 10'000;
+constexpr size_t kPasswordDigits = 40;
+
+class Loader {
+ public:
+    Loader(const std::string& conf_dir, const std::vector<std::string>& defines)
+        : conf_dir_(conf_dir), canal_file_(conf_dir + "/canal.properties") {
+        parse_defines(defines);
+        read_server_files();
+    }
+
+    LoadedConfig load_all() {
+        Layers layers(defines_, {server_file(), common_file(), nullptr}, {});
+        KeyReader reader(layers, findings_, conf_dir_, server_name_);
+        read_server(reader);
+        // Findings of whole files, once; placeholders can refer to keys of one's own.
+        KeyNames asked;
+        for (const std::string& destination : loaded_.server.destinations)
+            read_destination(destination, asked);
+        asked.insert(layers.asked().begin(), layers.asked().end());
+        findings_.set_scope({});
+        if (server_) judge_file(*server_, false, asked, reader, findings_);
+        if (common_) judge_file(*common_, false, asked, reader, findings_);
+        judge_overrides(defines_, asked, reader, findings_);
+        reader.finish();
+        return finished();
+    }
+
+    LoadedConfig load_one(const std::string& destination) {
+        Layers layers(defines_, {server_file(), common_file(), nullptr}, {});
+        KeyReader reader(layers, findings_, conf_dir_, server_name_);
+        read_server(reader);
+        KeyNames asked;
+        loaded_.values.clear();
+        read_destination(destination, asked);
+        return finished();
+    }
+
+ private:
+    const Properties* server_file() const { return server_ ? &*server_ : common_file(); }
+    const Properties* common_file() const { return common_ ? &*common_ : nullptr; }
+
+    void parse_defines(const std::vector<std::string>& defines) {
+        for (const std::string& define : defines) {
+            const size_t equals = define.find('=');
+            const std::string key(trim(define.substr(0, equals)));
+            if (key.empty()) {
+                findings_.error("command line", define, "no key in front of '='");
+                continue;
+            }
+            defines_[key] = equals == std::string::npos ? "" : define.substr(equals + 1);
+        }
+    }
+
+    // canal.properties; server keys come from another file where canal.conf names one.
+    void read_server_files() {
+        server_name_ = canal_file_;
+        const auto named = defines_.find("canal.conf");
+        if (named != defines_.end() && !trim(named->second).empty()) {
+            std::string_view path = trim(named->second);
+            const bool in_conf = path.starts_with(kClasspath);
+            if (in_conf) path.remove_prefix(kClasspath.size());
+            server_name_ = in_conf ? conf_dir_ + "/" + std::string(path) : std::string(path);
+        }
+        if (server_name_ != canal_file_) server_ = read_file(server_name_, true);
+        common_ = read_file(canal_file_, server_name_ == canal_file_);
+    }
+
+    std::optional<Properties> read_file(const std::string& path, bool required) {
+        Result<Properties> file = Properties::read(path);
+        if (file) return std::move(file).value();
+        if (required || file.error().code != Errc::NotFound) {
+            std::string what = file.error().detail;
+            if (what.starts_with(path + ": ")) what.erase(0, path.size() + 2);
+            findings_.error(path, {}, std::move(what));
+        }
+        return std::nullopt;
+    }
+
+    void read_server(KeyReader& reader) {
+        ServerConfig& server = loaded_.server;
+        reader.read(server_keys(), KeyKind::Server, server);
+        server.conf_dir = resolve_path(reader.setting("canal.conf.dir").text, conf_dir_);
+        check_server(reader);
+        read_destination_list(reader);
+        keep_values(reader, std::string(kServerScope));
+    }
+
+    void check_server(KeyReader& reader) {
+        const ServerConfig& server = loaded_.server;
+        if (!server.passwd.empty()) {
+            const bool hex = from_hex(server.passwd).has_value();
+            if (!hex || server.passwd.size() != kPasswordDigits) {
+                reader.error(
+                    "canal.passwd",
+                    "must be the 40 hex digits of SHA1(SHA1(password)): what MySQL's PASSWORD() "
+                    "gives, without the '*'"
+                );
+            }
+        } else if (!server.user.empty()) {
+            reader.error(
+                "canal.user",
+                "is set, but canal.passwd is empty, so that any password would do; set "
+                "canal.passwd, or remove canal.user to ask for nothing"
+            );
+        }
+    }
+
+    // canal.destinations.expr: "name{1-9}".
+    static Result<std::vector<std::string>> expand_expression(std::string_view text) {
+        const size_t open = text.find('{');
+        const size_t dash = text.find('-', std::min(open, text.size()));
+        const size_t close = text.find('}', std::min(dash, text.size()));
+        if (close != std::string_view::npos) {
+            const auto first = parse_uint(text.substr(open + 1, dash - open - 1));
+            const auto last = parse_uint(text.substr(dash + 1, close - dash - 1));
+            if (first && last && *first <= *last && *last - *first < kMaxDestinations) {
+                std::vector<std::string> names;
+                for (uint64_t n = *first; n <= *last; ++n)
+                    names.push_back(std::string(text.substr(0, open)) + std::to_string(n));
+                return names;
+            }
+        }
+        return Error{
+            Errc::BadConfig,
+            Retry::Never,
+            "'" + printable(text) + "' is not name{first-last}, of at most " +
+                std::to_string(kMaxDestinations) + " names"
+        };
+    }
+
+    void read_destination_list(KeyReader& reader) {
+        constexpr std::string_view kList = "canal.destinations";
+        constexpr std::string_view kExpression = "canal.destinations.expr";
+        std::vector<std::string> names;
+        std::string_view from = kList;
+        const std::string& expression = reader.setting(kExpression).text;
+        if (!expression.empty()) {
+            from = kExpression;
+            Result<std::vector<std::string>> expanded = expand_expression(expression);
+            if (!expanded) return reader.error(kExpression, expanded.error().detail);
+            names = std::move(expanded).value();
+        } else {
+            const Setting& list = reader.setting(kList);
+            if (list.origin == kDefaultOrigin)
+                return reader.error(kList, "must be set, if only to nothing");
+            for (const std::string_view name : split(list.text, ',')) {
+                if (!trim(name).empty()) names.emplace_back(trim(name));
+            }
+            if (names.size() > kMaxDestinations) {
+                return reader.error(
+                    kList, "more than " + std::to_string(kMaxDestinations) + " destinations"
+                );
+            }
+        }
+        std::set<std::string> seen;
+        for (std::string& name : names) {
+            const Result<void> good = check_destination_name(name);
+            if (!good) {
+                reader.error(from, good.error().detail);
+            } else if (!seen.insert(name).second) {
+                reader.warning(from, "'" + name + "' is listed twice");
+            } else {
+                loaded_.server.destinations.push_back(std::move(name));
+            }
+        }
+    }
+
+    void read_destination(const std::string& destination, KeyNames& asked) {
+        findings_.set_scope(destination);
+        const std::string path =
+            loaded_.server.conf_dir + "/" + destination + "/" + std::string(kInstanceFile);
+        // Without a file everything can still come from canal.properties and the environment.
+        const std::optional<Properties> file = read_file(path, loaded_.server.auto_scan);
+        Layers layers(
+            defines_, {server_file(), common_file(), file ? &*file : nullptr}, destination
+        );
+        KeyReader reader(layers, findings_, conf_dir_, path);
+        InstanceConfig config;
+        config.destination = destination;
+        reader.read(per_destination_keys(), KeyKind::PerDestination, config);
+        reader.read(instance_keys(), KeyKind::Instance, config);
+        read_source(reader, config);
+        check_instance(reader, config);
+        asked.insert(layers.asked().begin(), layers.asked().end());
+        if (file) judge_file(*file, true, layers.asked(), reader, findings_);
+        reader.finish();
+        keep_values(reader, destination);
+        if (findings_.has_error(destination)) {
+            loaded_.refused.push_back({destination, "its configuration has errors"});
+        } else {
+            loaded_.instances.push_back(std::move(config));
+        }
+    }
+
+    void keep_values(const KeyReader& reader, const std::string& scope) {
+        for (const auto& [key, read] : reader.all()) {
+            const bool hide = read.info->secret && !read.setting.text.empty();
+            loaded_.values.push_back(
+                {scope, key, hide ? std::string(kMask) : read.setting.text, read.setting.origin}
+            );
+        }
+    }
+
+    LoadedConfig finished() {
+        loaded_.findings = findings_.take();
+        return std::move(loaded_);
+    }
+
+    std::string conf_dir_;
+    std::string canal_file_;
+    std::string server_name_;
+    Layers::Defines defines_;
+    std::optional<Properties> server_;
+    std::optional<Properties> common_;
+    FindingList findings_;
+    LoadedConfig loaded_;
+};
+
+}  // namespace
+
+LoadedConfig load(const std::string& conf_dir, const std::vector<std::string>& defines) {
+    return Loader(conf_dir, defines).load_all();
+}
+
+LoadedConfig load_instance(
+    const std::string& conf_dir,
+    const std::vector<std::string>& defines,
+    const std::string& destination
+) {
+    return Loader(conf_dir, defines).load_one(destination);
+}
+
+}  // namespace obcanal::config

@@ -1,0 +1,172 @@
+#include "protocol/base/text.h"
+#include "server/config/key_table.h"
+#include "server/config/server_config.h"
+
+#include <array>
+
+namespace obcanal::config {
+namespace {
+
+using Server = Key<ServerConfig>;
+
+constexpr int64_t kMaxPort = 65535;
+constexpr int64_t kMaxPeriodMs = 3'600'000;
+constexpr std::string_view kNoManager = "canal-admin is not supported";
+constexpr std::string_view kManagerTopic = "canal-admin";
+constexpr std::string_view kAliyun = "RDS and its binlogs on OSS are not supported";
+
+Error bad(std::string what) { return {Errc::BadConfig, Retry::Never, std::move(what)}; }
+
+Result<void> parse_server_mode(ServerConfig&, std::string_view text) {
+    if (equals_ignore_case(text, "tcp")) return {};
+    if (text.empty()) return bad("must be set; obcanal knows tcp");
+    for (const std::string_view known : {"kafka", "rocketMQ", "rabbitMQ", "pulsarMQ"}) {
+        if (equals_ignore_case(text, known)) {
+            return bad(
+                "output to message queues is not supported (" + std::string(known) +
+                "); obcanal serves Canal clients: tcp"
+            );
+        }
+    }
+    return bad("'" + std::string(text) + "' is no mode; obcanal knows tcp");
+}
+
+Result<void> parse_without_netty(ServerConfig&, std::string_view text) {
+    if (text.empty() || text == "false") return {};
+    return bad("a server without client port is not supported; remove it or set false");
+}
+
+Result<void> parse_manager(ServerConfig&, std::string_view text) {
+    if (text.empty()) return {};
+    return bad(
+        "configuration from canal-admin (manager mode) is not supported; write it into "
+        "canal.properties and {destination}/instance.properties, and remove this key"
+    );
+}
+
+Result<void> parse_zk_servers(ServerConfig& to, std::string_view text) {
+    to.zk_servers = text;
+    if (text.empty()) return {};
+    return bad(
+        "clusters through ZooKeeper are not supported in this version, and a server that ignored "
+        "the key would feed beside the others; remove the key to run alone"
+    );
+}
+
+// Words for which the reference's scanner runs.
+Result<void> parse_auto_scan(ServerConfig& to, std::string_view text) {
+    for (const std::string_view word : {"true", "on", "yes", "y", "t"}) {
+        if (equals_ignore_case(text, word)) {
+            to.auto_scan = true;
+            return {};
+        }
+    }
+    for (const std::string_view word : {"", "false", "off", "no", "n", "f"}) {
+        if (equals_ignore_case(text, word)) return {};
+    }
+    return bad("'" + std::string(text) + "' is neither true nor false");
+}
+
+constexpr std::array kServerKeys = std::to_array<Server>({
+    {"canal.ip",
+     &ServerConfig::bind_ip,
+     "",
+     "Address that the client port binds to. Empty: all interfaces."},
+    {"canal.register.ip",
+     &ServerConfig::register_ip,
+     "",
+     "Address under which clients reach this server. Empty: canal.ip."},
+    Server("canal.port", &ServerConfig::port, "11111", "Port of Canal clients. 0: a free one.")
+        .in(0, kMaxPort),
+    {"canal.user", &ServerConfig::user, "", "User name that clients must give. Empty: any."},
+    Server(
+        "canal.passwd",
+        &ServerConfig::passwd,
+        "",
+        "Hex digits of SHA1(SHA1(password)) that clients must give. Empty: none is asked for."
+    )
+        .as_secret(),
+    {"canal.serverMode", Server::Parse{parse_server_mode}, "", "Output of the server: tcp."},
+    {"canal.withoutNetty",
+     Server::Parse{parse_without_netty},
+     "false",
+     "Runs without client port; only false is supported."},
+    Server(
+        "canal.metrics.pull.port", &ServerConfig::metrics_port, "11112", "Port of metrics. 0: none."
+    )
+        .in(-1, kMaxPort)
+        .no_effect("this version has no metrics port"),
+    {"canal.destinations",
+     NoMember{},
+     "",
+     "Names of the destinations, separated by commas. Must be there, may be empty."},
+    {"canal.destinations.expr",
+     NoMember{},
+     "",
+     "name{1-9}: numbered destinations instead of canal.destinations."},
+    {"canal.conf.dir", NoMember{}, "../conf", "Directory of {destination}/instance.properties."},
+    {"canal.auto.scan",
+     Server::Parse{parse_auto_scan},
+     "false",
+     "Also runs destinations that are not listed but have a directory with instance.properties."},
+    Server(
+        "canal.auto.scan.interval",
+        &ServerConfig::auto_scan_interval_s,
+        "5",
+        "Seconds between looks at canal.conf.dir."
+    )
+        .in(1, 86'400),
+    Server(
+        "canal.zkServers", Server::Parse{parse_zk_servers}, "", "ZooKeeper servers of a cluster."
+    ),
+    Server(
+        "canal.zookeeper.flush.period",
+        &ServerConfig::zk_flush_period_ms,
+        "1000",
+        "Milliseconds between writes of cursors to ZooKeeper."
+    )
+        .in(1, kMaxPeriodMs)
+        .no_effect("clusters through ZooKeeper are not supported in this version"),
+    Server("canal.admin.port", NoMember{}, "", "Port of the admin protocol.")
+        .no_effect("this version has no admin port", "11110"),
+    Server("canal.admin.user", &ServerConfig::admin_user, "", "User of the admin port.")
+        .no_effect("this version has no admin port", "admin"),
+    Server(
+        "canal.admin.passwd",
+        &ServerConfig::admin_passwd,
+        "",
+        "Hex digits of SHA1(SHA1(password)) of the admin port."
+    )
+        .as_secret()
+        .no_effect("this version has no admin port"),
+    {"canal.admin.manager",
+     Server::Parse{parse_manager},
+     "",
+     "Address of canal-admin; only empty is supported."},
+    Server("canal.admin.register.auto", NoMember{}, "false", "Registers with canal-admin.")
+        .no_effect(kNoManager)
+        .on(kManagerTopic),
+    Server("canal.admin.register.cluster", NoMember{}, "", "Cluster to register with canal-admin.")
+        .no_effect(kNoManager)
+        .on(kManagerTopic),
+    Server("canal.admin.register.name", NoMember{}, "", "Name to register with canal-admin.")
+        .no_effect(kNoManager)
+        .on(kManagerTopic),
+    Server("canal.aliyun.accessKey", NoMember{}, "", "RDS access key.")
+        .as_secret()
+        .no_effect(kAliyun),
+    Server("canal.aliyun.secretKey", NoMember{}, "", "RDS secret key.")
+        .as_secret()
+        .no_effect(kAliyun),
+    Server("canal.aliyun.uid", NoMember{}, "", "Aliyun user id.").no_effect(kAliyun),
+    Server("canal.socketChannel", NoMember{}, "nio", "Network library of the MySQL driver.")
+        .no_effect("obcanal has one network layer", "netty"),
+    Server("canal.id", NoMember{}, "", "Id of the server; the reference does not use it either.")
+        .no_effect("nothing reads it"),
+});
+
+}  // namespace
+
+std::span<const Key<ServerConfig>> server_keys() { return kServerKeys; }
+
+}  // namespace obcanal::config
