@@ -91,7 +91,7 @@ class Server {
  private:
     Awaitable<void> main() {
         const size_t configured = destinations_.size();
-        instances_ = std::make_unique<instance::InstanceSet>(config_, front_, feed_);
+        instances_ = std::make_unique<instance::InstanceSet>(front_, feed_);
         // The port before the destinations: a server that can't serve must not touch the source.
         Result<std::unique_ptr<session::ClientPort>> port =
             session::ClientPort::open(config_, *instances_, front_);

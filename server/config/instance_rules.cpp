@@ -101,7 +101,7 @@ void check_oblog(KeyReader& reader, const OblogConfig& oblog) {
     }
     if (oblog.sys_username.empty() != oblog.sys_password.empty()) {
         reader.error(
-            key(oblog.sys_username.empty() ? "sysUsername" : "sysPassword"),
+            key(oblog.sys_username.empty() ? "sysPassword" : "sysUsername"),
             "sysUsername and sysPassword go together"
         );
     }

@@ -12,15 +12,13 @@ namespace {
 
 constexpr std::chrono::seconds kRetryPeriod{10};
 
-Result<std::unique_ptr<meta::MetaStore>> make_store(
-    const config::InstanceConfig& config, const std::string& data_dir
-) {
+Result<std::unique_ptr<meta::MetaStore>> make_store(const config::InstanceConfig& config) {
     switch (config.meta) {
         case config::MetaKind::Memory:
             return std::unique_ptr<meta::MetaStore>(std::make_unique<meta::MemoryMetaStore>());
         case config::MetaKind::File:
             return std::unique_ptr<meta::MetaStore>(
-                std::make_unique<meta::FileMetaStore>(data_dir, config.destination)
+                std::make_unique<meta::FileMetaStore>(config.file_data_dir, config.destination)
             );
         case config::MetaKind::ZooKeeper: break;
     }
@@ -84,10 +82,8 @@ class InstanceSet::Turn {
     Notifier* changed_;
 };
 
-InstanceSet::InstanceSet(const config::ServerConfig& server, Runtime& front, Runtime& feed)
-    : data_dir_(server.file_data_dir),
-      flush_period_(server.file_flush_period_ms),
-      front_(front),
+InstanceSet::InstanceSet(Runtime& front, Runtime& feed)
+    : front_(front),
       feed_(feed),
       control_(front.make_strand()),
       changed_(control_),
@@ -130,7 +126,7 @@ Awaitable<Result<void>> InstanceSet::launch(std::shared_ptr<Destination> one) {
     if (stopping_ || one->removed) co_return should_start_first(one->config.destination);
     const std::string destination = one->config.destination;
     Result<void> started;
-    Result<std::unique_ptr<meta::MetaStore>> store = make_store(one->config, data_dir_);
+    Result<std::unique_ptr<meta::MetaStore>> store = make_store(one->config);
     if (store) {
         Instance::Parts parts;
         parts.config = one->config;
@@ -139,7 +135,7 @@ Awaitable<Result<void>> InstanceSet::launch(std::shared_ptr<Destination> one) {
         parts.instance_strand = front_.make_strand();
         parts.feed_strand = feed_.make_strand();
         parts.lane = &lane_;
-        parts.flush_period = flush_period_;
+        parts.flush_period = std::chrono::milliseconds(one->config.file_flush_period_ms);
         auto instance = std::make_shared<Instance>(std::move(parts));
         started = co_await run_on(instance->strand(), instance->start());
         if (started) {

@@ -9,7 +9,6 @@
 #include "protocol/net/runtime.h"
 #include "protocol/net/task_group.h"
 #include "server/config/instance_config.h"
-#include "server/config/server_config.h"
 #include "server/instance/instance.h"
 
 #include <map>
@@ -24,7 +23,7 @@ namespace obcanal::instance {
 class InstanceSet {
  public:
     // `front`: client requests; `feed`: upstream streams. Both outlive the set.
-    InstanceSet(const config::ServerConfig& server, Runtime& front, Runtime& feed);
+    InstanceSet(Runtime& front, Runtime& feed);
     ~InstanceSet();
 
     // -- any thread
@@ -68,8 +67,6 @@ class InstanceSet {
     std::shared_ptr<Destination> known(std::string_view destination) const;
 
     Logger log_{"instances"};
-    std::string data_dir_;
-    std::chrono::milliseconds flush_period_;
     Runtime& front_;
     Runtime& feed_;
     Executor control_;
