@@ -23,19 +23,21 @@ struct PosixClass {
     std::string_view inside;
 };
 
+// As ORO 2.0.8 has them; compared with it for every character of the basic plane. Lower and upper
+// are one: names and expressions are lowered before.
 constexpr std::array<PosixClass, 14> kPosixClasses{{
     {"alnum", R"(\p{L}\p{Nd})"},
     {"alpha", R"(\p{L})"},
     {"ascii", R"(\x00-\x7f)"},
-    {"blank", R"(\x09\p{Zs})"},
-    {"cntrl", R"(\x00-\x1f\x7f-\x9f)"},
+    {"blank", R"(\p{Z})"},
+    {"cntrl", R"(\p{Cc})"},
     {"digit", kDigit},
-    {"graph", R"(\p{L}\p{N}\p{M}\p{P}\p{S})"},
-    {"lower", R"(\p{Ll})"},
-    {"print", R"(\p{L}\p{N}\p{M}\p{P}\p{S}\p{Zs})"},
-    {"punct", R"(\p{P})"},
+    {"graph", R"(\p{L}\p{Nd}\p{Pc}\p{Pd}\p{Ps}\p{Pe}\p{Po}\p{Sc}\p{Sk}\p{Sm})"},
+    {"lower", R"(\p{Lowercase}\p{Uppercase}\p{Lt})"},
+    {"print", R"(\p{L}\p{Nd}\p{Pc}\p{Pd}\p{Ps}\p{Pe}\p{Po}\p{Sc}\p{Sk}\p{Sm}\p{Z})"},
+    {"punct", R"(\p{Pc}\p{Pd}\p{Ps}\p{Pe}\p{Po}\p{Sc}\p{Sk}\p{Sm})"},
     {"space", kSpace},
-    {"upper", R"(\p{Lu})"},
+    {"upper", R"(\p{Lowercase}\p{Uppercase}\p{Lt})"},
     {"word", kWord},
     {"xdigit", "0-9a-f"},
 }};
@@ -265,15 +267,18 @@ class Translator {
         return open + inside + close;
     }
 
+    // Letter case and the dot stay as they are: names are lowered before, and hold no lines.
     std::string options() {
+        bool on = true;
         for (; !ended(); ++at_) {
             switch (peek()) {
-                case 'i':  // always on
-                case 's':  // always on
+                case 'i':
+                case 's':
                 case 'g':
                 case 'o': break;
-                case 'm': multiline_ = true; break;
-                case 'x': extended_ = true; break;
+                case 'm': multiline_ = on; break;
+                case 'x': extended_ = on; break;
+                case '-': on = false; break;
                 case ')': ++at_; return {};
                 default: fail(at_, "(? is followed by something unknown"); return {};
             }
@@ -372,22 +377,23 @@ class Translator {
 
     static std::string literal(char32_t c) { return code(lower(c)); }
 
-    // A bracket expression; what PCRE2 can't say in one is an alternative of several.
+    // A bracket expression, as alternatives: what is ASCII or a class counts as it stands, for the
+    // names are in lower case and a range like [@-_] must not take the other case of its letters
+    // in; other characters caseless; complements one by one, for which PCRE2 has no form inside.
     std::string bracket() {
         const size_t start = at_ - 1;
         const bool negated = peek() == '^';
         if (negated) ++at_;
-        std::string inside;
-        std::string others;  // "|[^...]" for each complement among the members
-        bool ascii = true;
+        std::string plain;
+        std::string caseless;
+        std::string complements;
         for (bool first = true; !ended() && (first || peek() != ']'); first = false) {
             if (const std::optional<Class> one = bracket_class()) {
                 if (one->negated) {
-                    others += "|[^" + std::string(one->inside) + "]";
+                    complements += "|[^" + std::string(one->inside) + "]";
                 } else {
-                    inside += one->inside;
+                    plain += one->inside;
                 }
-                ascii = false;
                 continue;
             }
             const char32_t from = bracket_character();
@@ -400,19 +406,19 @@ class Translator {
             }
             // ORO lowers a range only when both ends are upper case.
             const bool lowered = is_upper(from) && is_upper(to);
+            std::string& inside = to < 0x80 ? plain : caseless;
             inside += code(lowered ? lower(from) : from);
             if (to != from) inside += "-" + code(lowered ? lower(to) : to);
-            ascii = ascii && to < 0x80;
         }
         if (peek() != ']') {
             fail(start, "a [ that is not closed");
             return {};
         }
         ++at_;
-        // Without (?-i:) a range like [@-_] would take the letters' other case in.
-        const std::string options = ascii ? "(?-i:" : "(?:";
-        if (others.empty()) return options + (negated ? "[^" : "[") + inside + "])";
-        const std::string any = inside.empty() ? others.substr(1) : "[" + inside + "]" + others;
+        std::string any;
+        if (!plain.empty()) any += "|(?-i:[" + plain + "])";
+        if (!caseless.empty()) any += "|[" + caseless + "]";
+        any = (any + complements).substr(1);
         return negated ? "(?:(?!" + any + ").)" : "(?:" + any + ")";
     }
 

@@ -1,6 +1,7 @@
 #include "server/filter/table_filter.h"
 
 #include "protocol/base/bytes.h"
+#include "protocol/base/log.h"
 #include "protocol/base/text.h"
 #include "server/filter/oro_regex.h"
 
@@ -95,12 +96,24 @@ struct TableFilter::Lists {
     List white;
     List black;
     mutable std::atomic<uint64_t> limits_exceeded{0};
+    mutable LogGate gate{std::chrono::seconds(10)};
+    Logger log{"filter"};
 
     Lists(List w, List b) : white(std::move(w)), black(std::move(b)) {}
 
     Verdict match(const List& list, std::string_view name) const {
         const Verdict verdict = list.match(name);
-        if (verdict.limit_exceeded) limits_exceeded.fetch_add(1, std::memory_order_relaxed);
+        if (verdict.limit_exceeded) {
+            limits_exceeded.fetch_add(1, std::memory_order_relaxed);
+            if (const int64_t held = gate.pass(); held >= 0) {
+                log.warn(
+                    "an expression takes too long for a table: it counts as no match",
+                    {{"table", printable(name)},
+                     {"item", printable(verdict.item)},
+                     {"repeats", held}}
+                );
+            }
+        }
         return verdict;
     }
 };

@@ -1,0 +1,1 @@
+ALTER TABLE `a`.`b` ADD COLUMN `c` enum('x,y',')') NOT NULL COMMENT 'it''s', ADD KEY `k` (`c`), engine=innodb

@@ -1,0 +1,1 @@
+create definer=`r`@`%` procedure p() begin delete from t; end

@@ -1,0 +1,1 @@
+insert ignore into s.t (a) values ('\'', "x")
