@@ -1,0 +1,27 @@
+#include "server/source/registry.h"
+
+#include "server/source/oblog_position.h"
+#include "server/source/oblog_source.h"
+
+namespace obcanal::source {
+
+Result<std::unique_ptr<Source>> make_source(
+    const config::InstanceConfig& config, std::shared_ptr<const LiveFilter> filter
+) {
+    switch (config.source) {
+        case config::SourceKind::Oblogproxy: return OblogSource::make(config, std::move(filter));
+        case config::SourceKind::Binlog: break;
+    }
+    return Error{
+        Errc::Unsupported,
+        Retry::Never,
+        "a MySQL binlog source (canal.instance.source=binlog) is not available in this version; "
+        "use canal.instance.oceanbase.logproxy.address"
+    };
+}
+
+std::string_view logfile_name(const config::InstanceConfig& config) {
+    return config.source == config::SourceKind::Oblogproxy ? kOblogJournal : std::string_view();
+}
+
+}  // namespace obcanal::source
