@@ -100,9 +100,15 @@ Awaitable<Result<void>> EventRing::put(std::span<Slot> entries) {
             room_.arm();
             if (stopped_.load()) co_return Error{Errc::Stopped, Retry::Never, "event ring stopped"};
             if (try_put(part)) break;
-            if (waiting_since == 0) waiting_since = steady_ns();
+            if (waiting_since == 0) {
+                waiting_since = steady_ns();
+                // Nothing more comes before an ack: a client must not wait for it.
+                blocked_.store(true);
+                readable_.notify();
+            }
             co_await room_.wait(SteadyTime::max());
         }
+        blocked_.store(false);
         if (waiting_since != 0)
             blocked_ns_.fetch_add(steady_ns() - waiting_since, std::memory_order_relaxed);
         entries = entries.subspan(part.size());
@@ -169,8 +175,7 @@ Batch EventRing::get(Sequence from, BatchLimit limit) const {
 bool EventRing::is_full(Sequence from, BatchLimit limit) const {
     const int64_t end = published_.load(std::memory_order_acquire);
     if (from.value > end) return false;
-    if (end - acked_.load(std::memory_order_relaxed) >= static_cast<int64_t>(limits_.slots))
-        return true;
+    if (blocked_.load()) return true;
     if (limit.bytes < 0) return end - from.value + 1 >= limit.entries;
     const Slot& first = slots_[index(from.value)];
     const int64_t waiting = slots_[index(end)].end_bytes - first.end_bytes + first.size;

@@ -130,6 +130,7 @@ class EventRing {
     int64_t end_rows_ = 0;   // feed strand
     uint32_t end_ddls_ = 0;  // feed strand
     std::atomic<bool> stopped_{false};
+    std::atomic<bool> blocked_{false};  // put() waits for room
     alignas(64) std::atomic<int64_t> published_{-1};
     std::atomic<int64_t> put_bytes_{0};
     std::atomic<int64_t> put_rows_{0};

@@ -17,12 +17,12 @@ namespace obcanal::instance {
 // One transaction of a one-column table, a DDL, a heartbeat, or the end of the stream with an
 // error.
 struct Step {
-    std::string id;
+    std::string id = {};
     int64_t commit_us = 0;
     int rows = 0;
     bool ddl = false;
     int64_t heartbeat_us = 0;
-    std::optional<Error> fails;
+    std::optional<Error> fails = {};
 };
 
 // What the test and the source share. Thread-safe.
