@@ -17,6 +17,7 @@ int run(int argc, char** argv) {
     Run chosen;
     add_tail(app, chosen);
     add_drain(app, chosen);
+    add_filter(app, chosen);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -18,5 +18,6 @@ using Run = std::function<int()>;
 
 void add_tail(CLI::App& app, Run& chosen);
 void add_drain(CLI::App& app, Run& chosen);
+void add_filter(CLI::App& app, Run& chosen);
 
 }  // namespace obcanal::cli
