@@ -2,11 +2,16 @@
 
 #include "protocol/base/assert.h"
 
+#include <openssl/bio.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/rand.h>
+#include <openssl/rsa.h>
 #include <openssl/sha.h>
 #include <zlib.h>
+
+#include <memory>
 
 namespace obcanal {
 namespace {
@@ -24,11 +29,35 @@ Sha1 mask(Bytes seed, Bytes stage2) {
     return sha1(as_bytes(joined));
 }
 
+struct FreeBio {
+    void operator()(BIO* bio) const { BIO_free(bio); }
+};
+
+struct FreeKey {
+    void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
+};
+
+struct FreeKeyContext {
+    void operator()(EVP_PKEY_CTX* context) const { EVP_PKEY_CTX_free(context); }
+};
+
 }  // namespace
 
 Sha1 sha1(Bytes bytes) {
     Sha1 digest;
     SHA1(raw(bytes.data()), bytes.size(), raw(digest.data()));
+    return digest;
+}
+
+Sha256 sha256(Bytes bytes) {
+    Sha256 digest;
+    SHA256(raw(bytes.data()), bytes.size(), raw(digest.data()));
+    return digest;
+}
+
+Sha512 sha512(Bytes bytes) {
+    Sha512 digest;
+    SHA512(raw(bytes.data()), bytes.size(), raw(digest.data()));
     return digest;
 }
 
@@ -72,6 +101,36 @@ bool scramble411_matches(Bytes token, Bytes seed, Bytes stage2) {
     if (token.size() != stage1.size()) return false;
     for (size_t i = 0; i < stage1.size(); ++i) stage1[i] ^= token[i];
     return equal_secret(sha1(stage1), stage2);
+}
+
+Result<std::string> rsa_oaep_encrypt(Bytes public_key, Bytes plain) {
+    const auto failed = [](const char* what) {
+        return Error{Errc::Auth, Retry::Never, std::string("RSA: ") + what};
+    };
+    const std::unique_ptr<BIO, FreeBio> text(
+        BIO_new_mem_buf(public_key.data(), static_cast<int>(public_key.size()))
+    );
+    const std::unique_ptr<EVP_PKEY, FreeKey> key(
+        PEM_read_bio_PUBKEY(text.get(), nullptr, nullptr, nullptr)
+    );
+    if (key == nullptr || EVP_PKEY_base_id(key.get()) != EVP_PKEY_RSA)
+        return failed("not a public key");
+    const std::unique_ptr<EVP_PKEY_CTX, FreeKeyContext> context(EVP_PKEY_CTX_new(key.get(), nullptr)
+    );
+    std::string out(static_cast<size_t>(EVP_PKEY_size(key.get())), '\0');
+    size_t size = out.size();
+    if (EVP_PKEY_encrypt_init(context.get()) != 1 ||
+        EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_OAEP_PADDING) != 1 ||
+        EVP_PKEY_encrypt(
+            context.get(),
+            reinterpret_cast<unsigned char*>(out.data()),
+            &size,
+            raw(plain.data()),
+            plain.size()
+        ) != 1)
+        return failed("the text is too long for the key");
+    out.resize(size);
+    return out;
 }
 
 }  // namespace obcanal
