@@ -278,7 +278,15 @@ Result<Event> EventReader::read_format(Bytes bytes, const EventHeader& header) {
     if (knows_checksums(format.server_version, format.mariadb)) {
         if (in.remaining() < 1 + kChecksumSize) return bad_header(header, "truncated");
         body = body.first(body.size() - kChecksumSize);
-        format.checksums = std::to_integer<uint8_t>(body.back()) == kChecksumCrc32;
+        const auto algorithm = std::to_integer<uint8_t>(body.back());
+        if (algorithm > kChecksumCrc32) {
+            return Error{
+                Errc::Unsupported,
+                Retry::Never,
+                "binary log with checksums of kind " + std::to_string(algorithm)
+            };
+        }
+        format.checksums = algorithm == kChecksumCrc32;
         if (format.checksums && verify_ && !format_sum_matches(bytes))
             return bad_header(header, "checksum differs");
         body = body.first(body.size() - 1);

@@ -68,7 +68,7 @@ Result<void> inflate_event_part(Bytes part, Bytes prefix, std::string& to) {
 
 std::optional<std::string> inflate_column(Bytes cell) {
     constexpr uint8_t kZlib = 8;
-    constexpr uint8_t kWrapped = 0x08;
+    constexpr uint8_t kRaw = 0x08;
     constexpr uint8_t kSizeBytes = 0x07;
     if (cell.empty()) return std::string();
     ByteReader in(cell);
@@ -80,7 +80,7 @@ std::optional<std::string> inflate_column(Bytes cell) {
     const Bytes stream = in.take(in.remaining());
     if (!plausible(size, stream.size())) return std::nullopt;
     std::string text(size, '\0');
-    if (!inflate_all(stream, (head & kWrapped) != 0, text.data(), size)) return std::nullopt;
+    if (!inflate_all(stream, (head & kRaw) == 0, text.data(), size)) return std::nullopt;
     return text;
 }
 
@@ -92,6 +92,7 @@ struct PayloadReader::Stream {
 
     ZSTD_DCtx* context;
     ZSTD_inBuffer in{};
+    bool complete = false;  // the end of the frame was seen
 };
 
 PayloadReader::PayloadReader(Bytes events) : input_(events) {}
@@ -138,6 +139,7 @@ Result<PayloadReader> PayloadReader::open(Bytes body) {
 Result<bool> PayloadReader::fill(size_t count) {
     while (buffer_.size() < count) {
         ZSTD_inBuffer& in = stream_->in;
+        if (buffer_.empty() && stream_->complete && in.pos == in.size) return false;
         const size_t before = buffer_.size();
         buffer_.resize(std::min(count, before + ZSTD_DStreamOutSize()));
         ZSTD_outBuffer out{buffer_.data() + before, buffer_.size() - before, 0};
@@ -146,9 +148,9 @@ Result<bool> PayloadReader::fill(size_t count) {
         buffer_.resize(before + out.pos);
         if (ZSTD_isError(result) != 0)
             return bad(std::string("transaction payload: ") + ZSTD_getErrorName(result));
+        stream_->complete = result == 0;
         if (out.pos == 0 && in.pos == consumed) {
-            if (before == 0 && in.pos == in.size) return false;
-            return bad("transaction payload: truncated event");
+            return bad("transaction payload: truncated");
         }
     }
     return true;

@@ -19,7 +19,7 @@ namespace obcanal::mysql {
 Result<void> inflate_event_part(Bytes part, Bytes prefix, std::string& to);
 
 // A cell of one of MariaDB's compressed columns:
-//   cell := u8 method<<4|wrapped<<3|n  u(8n) big-endian size  stream
+//   cell := u8 method<<4|raw<<3|n  u(8n) big-endian size  stream (raw: without zlib's frame)
 // Method 0 holds the bytes as they are. Nothing when the cell is malformed.
 std::optional<std::string> inflate_column(Bytes cell);
 
