@@ -36,8 +36,8 @@ build() { # PRESET [TARGET...]
   shift
   for target in "$@"; do targets+=(--target "$target"); done
   echo "== build $preset"
-  cmake --preset "$preset" -Wno-dev >"build-$preset.log" 2>&1 || { cat "build-$preset.log"; rm -f "build-$preset.log"; return 1; }
-  rm -f "build-$preset.log"
+  mkdir -p build
+  cmake --preset "$preset" >"build/$preset.log" 2>&1 || { cat "build/$preset.log"; return 1; }
   cmake --build --preset "$preset" "${targets[@]}" -- -j"$jobs"
 }
 run() { # PRESET CTEST-ARGUMENTS...
