@@ -78,6 +78,7 @@ conf=$work/conf
 mkdir -p "$conf/example" "$conf/yours" "$work/data"
 cat >"$conf/canal.properties" <<PROPERTIES
 canal.ip = 127.0.0.1
+canal.serverMode = tcp
 canal.port = $port
 canal.destinations = example,yours
 canal.auto.scan = false

@@ -144,6 +144,7 @@ class Server(Program):
         os.makedirs(self.data, exist_ok=True)
         properties = {
             "canal.ip": "127.0.0.1",
+            "canal.serverMode": "tcp",
             "canal.port": self.port,
             "canal.metrics.pull.port": 0,
             "canal.destinations": "example",
