@@ -59,7 +59,7 @@ void check_tls(KeyReader& reader, const OblogConfig& oblog) {
     if (oblog.ca_file.empty()) reader.error(kCa, "must be set when sslEnabled is true");
     if (oblog.cert_file.empty() != oblog.key_file.empty()) {
         reader.error(
-            oblog.cert_file.empty() ? kCert : kKey, "clientCert and clientKey go together"
+            oblog.cert_file.empty() ? kKey : kCert, "clientCert and clientKey go together"
         );
     }
     check_readable(reader, kCa, oblog.ca_file);

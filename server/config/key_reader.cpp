@@ -82,6 +82,29 @@ Setting KeyReader::look_up(const KeyInfo& info, const std::string& name, KeyKind
     return {std::string(info.fallback), found ? found->origin : std::string(kDefaultOrigin)};
 }
 
+void KeyReader::look_into_file(const std::string& name, KeyKind kind, Setting& setting) {
+    constexpr size_t kMaxSecret = 4096;
+    const std::string file_key = name + std::string(kFileSuffix);
+    Setting file;
+    if (kind == KeyKind::Instance) {
+        file = layers_.instance(file_key, {});
+    } else if (std::optional<Setting> found = layers_.server(file_key)) {
+        file = std::move(*found);
+    }
+    if (!file.problem.empty()) return findings_.error(where(file), file_key, file.problem);
+    if (file.text.empty()) return;
+    if (setting.origin != kDefaultOrigin && !setting.text.empty()) {
+        return findings_.error(
+            where(file), file_key, name + " is set too (" + setting.origin + "); set one of them"
+        );
+    }
+    const std::string path = resolve_path(file.text, conf_dir_);
+    Result<std::string> content = read_small_file(path, kMaxSecret);
+    if (!content) return findings_.error(where(file), file_key, content.error().detail);
+    setting = {std::string(trim(*content)), path};
+    if (setting.text.empty()) findings_.error(where(file), file_key, path + ": is empty");
+}
+
 template <class S>
 Result<void> KeyReader::assign(const Key<S>& key, std::string_view text, S& to) {
     return std::visit(
@@ -121,6 +144,7 @@ void KeyReader::read(std::span<const Key<S>> keys, KeyKind kind, S& to, std::str
     for (const Key<S>& key : keys) {
         const std::string name = std::string(prefix) + std::string(key.name);
         Setting setting = look_up(key, name, kind);
+        if (key.secret) look_into_file(name, kind, setting);
         const Result<void> assigned =
             setting.problem.empty() ? assign(key, setting.text, to) : bad(setting.problem);
         if (assigned) {
@@ -201,6 +225,9 @@ void KeyReader::finish() {
 
 template void KeyReader::read(
     std::span<const Key<ServerConfig>>, KeyKind, ServerConfig&, std::string_view
+);
+template void KeyReader::read(
+    std::span<const Key<TlsConfig>>, KeyKind, TlsConfig&, std::string_view
 );
 template void KeyReader::read(
     std::span<const Key<InstanceConfig>>, KeyKind, InstanceConfig&, std::string_view

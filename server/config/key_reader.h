@@ -65,6 +65,8 @@ class KeyReader {
     };
 
     Setting look_up(const KeyInfo& info, const std::string& name, KeyKind kind);
+    // The content of the file that "<name>.file" names, where it is set.
+    void look_into_file(const std::string& name, KeyKind kind, Setting& setting);
     template <class S>
     Result<void> assign(const Key<S>& key, std::string_view text, S& to);
     std::string where(const Setting& setting) const;

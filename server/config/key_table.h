@@ -18,6 +18,10 @@ struct InstanceConfig;
 struct OblogConfig;
 struct BinlogConfig;
 struct MysqlServer;
+struct TlsConfig;
+
+// Behind the name of a secret: the file that holds it.
+constexpr std::string_view kFileSuffix = ".file";
 
 enum class KeyKind : uint8_t {
     Server,          // read as server keys are: no placeholders
@@ -33,9 +37,9 @@ struct KeyInfo {
     int64_t least = std::numeric_limits<int64_t>::min();
     int64_t most = std::numeric_limits<int64_t>::max();
     bool power_of_two = false;
-    bool secret = false;
-    bool path = false;  // resolved against the configuration directory
-    bool own = false;   // not a key of the reference
+    bool secret = false;  // masked, and may stand in the file that "<name>.file" names
+    bool path = false;    // resolved against the configuration directory
+    bool own = false;     // not a key of the reference
     // Why the key has no effect; empty when it has one.
     std::string_view unsupported = {};
     // A value beside the default that asks for nothing else than what is done anyway.
@@ -111,6 +115,8 @@ struct Key : KeyInfo {
 };
 
 std::span<const Key<ServerConfig>> server_keys();
+// Names without "canal.tls", "canal.admin.tls" and "canal.metrics.tls".
+std::span<const Key<TlsConfig>> tls_keys();
 std::span<const Key<InstanceConfig>> per_destination_keys();
 std::span<const Key<InstanceConfig>> instance_keys();
 std::span<const Key<OblogConfig>> oblog_keys();

@@ -3,6 +3,7 @@
 #include "protocol/base/text.h"
 #include "server/config/instance_rules.h"
 #include "server/config/key_reader.h"
+#include "server/config/server_rules.h"
 #include "server/config/unknown_keys.h"
 
 #include <algorithm>
@@ -20,8 +21,6 @@ constexpr std::string_view kServerScope = "server";
 constexpr std::string_view kInstanceFile = "instance.properties";
 constexpr std::string_view kClasspath = "classpath:";
 constexpr std::string_view kMask = "******";
-constexpr size_t kMaxDestinations = 10'000;
-constexpr size_t kPasswordDigits = 40;
 
 class Loader {
  public:
@@ -102,90 +101,13 @@ class Loader {
     void read_server(KeyReader& reader) {
         ServerConfig& server = loaded_.server;
         reader.read(server_keys(), KeyKind::Server, server);
+        reader.read(tls_keys(), KeyKind::Server, server.client_tls, "canal.tls");
+        reader.read(tls_keys(), KeyKind::Server, server.admin_tls, "canal.admin.tls");
+        reader.read(tls_keys(), KeyKind::Server, server.metrics_tls, "canal.metrics.tls");
         server.conf_dir = resolve_path(reader.setting("canal.conf.dir").text, conf_dir_);
-        check_server(reader);
-        read_destination_list(reader);
+        check_server(reader, server);
+        read_destination_list(reader, server);
         keep_values(reader, std::string(kServerScope));
-    }
-
-    void check_server(KeyReader& reader) {
-        const ServerConfig& server = loaded_.server;
-        if (!server.passwd.empty()) {
-            const bool hex = from_hex(server.passwd).has_value();
-            if (!hex || server.passwd.size() != kPasswordDigits) {
-                reader.error(
-                    "canal.passwd",
-                    "must be the 40 hex digits of SHA1(SHA1(password)): what MySQL's PASSWORD() "
-                    "gives, without the '*'"
-                );
-            }
-        } else if (!server.user.empty()) {
-            reader.error(
-                "canal.user",
-                "is set, but canal.passwd is empty, so that any password would do; set "
-                "canal.passwd, or remove canal.user to ask for nothing"
-            );
-        }
-    }
-
-    // canal.destinations.expr: "name{1-9}".
-    static Result<std::vector<std::string>> expand_expression(std::string_view text) {
-        const size_t open = text.find('{');
-        const size_t dash = text.find('-', std::min(open, text.size()));
-        const size_t close = text.find('}', std::min(dash, text.size()));
-        if (close != std::string_view::npos) {
-            const auto first = parse_uint(text.substr(open + 1, dash - open - 1));
-            const auto last = parse_uint(text.substr(dash + 1, close - dash - 1));
-            if (first && last && *first <= *last && *last - *first < kMaxDestinations) {
-                std::vector<std::string> names;
-                for (uint64_t n = *first; n <= *last; ++n)
-                    names.push_back(std::string(text.substr(0, open)) + std::to_string(n));
-                return names;
-            }
-        }
-        return Error{
-            Errc::BadConfig,
-            Retry::Never,
-            "'" + printable(text) + "' is not name{first-last}, of at most " +
-                std::to_string(kMaxDestinations) + " names"
-        };
-    }
-
-    void read_destination_list(KeyReader& reader) {
-        constexpr std::string_view kList = "canal.destinations";
-        constexpr std::string_view kExpression = "canal.destinations.expr";
-        std::vector<std::string> names;
-        std::string_view from = kList;
-        const std::string& expression = reader.setting(kExpression).text;
-        if (!expression.empty()) {
-            from = kExpression;
-            Result<std::vector<std::string>> expanded = expand_expression(expression);
-            if (!expanded) return reader.error(kExpression, expanded.error().detail);
-            names = std::move(expanded).value();
-        } else {
-            const Setting& list = reader.setting(kList);
-            if (list.origin == kDefaultOrigin)
-                return reader.error(kList, "must be set, if only to nothing");
-            for (const std::string_view name : split(list.text, ',')) {
-                if (!trim(name).empty()) names.emplace_back(trim(name));
-            }
-            if (names.size() > kMaxDestinations) {
-                return reader.error(
-                    kList, "more than " + std::to_string(kMaxDestinations) + " destinations"
-                );
-            }
-        }
-        std::set<std::string> seen;
-        for (std::string& name : names) {
-            const Result<void> good = check_destination_name(name);
-            if (!good) {
-                reader.error(from, good.error().detail);
-            } else if (!seen.insert(name).second) {
-                reader.warning(from, "'" + name + "' is listed twice");
-            } else {
-                loaded_.server.destinations.push_back(std::move(name));
-            }
-        }
     }
 
     void read_destination(const std::string& destination, KeyNames& asked) {

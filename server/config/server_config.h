@@ -8,17 +8,33 @@
 
 namespace obcanal::config {
 
+// Files in PEM; all empty: no TLS.
+struct TlsConfig {
+    std::string cert_file;
+    std::string key_file;
+    std::string client_ca_file;  // only clients with a certificate of this CA are let in
+
+    bool enabled() const { return !cert_file.empty(); }
+};
+
 struct ServerConfig {
     std::string bind_ip;  // canal.ip; empty: all interfaces
     std::string register_ip;
     uint16_t port = 11111;
     std::string user;
     std::string passwd;  // hex of SHA1(SHA1(password)); empty: no password asked for
+    int64_t login_failures_per_minute = 30;  // of one address; 0: no limit
+    TlsConfig client_tls;
 
     uint16_t metrics_port = 11112;  // 0: none
-    uint16_t admin_port = 0;        // 0: none
+    std::string metrics_bind_ip;    // empty: all interfaces
+    TlsConfig metrics_tls;
+
+    uint16_t admin_port = 0;    // 0: none
+    std::string admin_bind_ip;  // empty: all interfaces; loopback while there is no password
     std::string admin_user;
     std::string admin_passwd;  // as passwd
+    TlsConfig admin_tls;
 
     std::string zk_servers;
     int64_t zk_flush_period_ms = 1000;

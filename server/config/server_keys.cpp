@@ -2,12 +2,14 @@
 #include "server/config/key_table.h"
 #include "server/config/server_config.h"
 
+#include <algorithm>
 #include <array>
 
 namespace obcanal::config {
 namespace {
 
 using Server = Key<ServerConfig>;
+using Tls = Key<TlsConfig>;
 
 constexpr int64_t kMaxPort = 65535;
 constexpr int64_t kMaxPeriodMs = 3'600'000;
@@ -67,6 +69,25 @@ Result<void> parse_auto_scan(ServerConfig& to, std::string_view text) {
     return bad("'" + std::string(text) + "' is neither true nor false");
 }
 
+Result<void> parse_metrics_port(ServerConfig& to, std::string_view text) {
+    const std::optional<int64_t> port = parse_int(text);
+    if (!port) return bad("'" + printable(text) + "' is not a number");
+    if (*port > kMaxPort) return bad(printable(text) + " is more than 65535");
+    to.metrics_port = static_cast<uint16_t>(std::max<int64_t>(*port, 0));
+    return {};
+}
+
+// The reference opens the port when there is a value at all.
+Result<void> parse_admin_port(ServerConfig& to, std::string_view text) {
+    to.admin_port = 0;
+    if (text.empty()) return {};
+    const std::optional<uint64_t> port = parse_uint(text);
+    if (!port || *port == 0 || *port > kMaxPort)
+        return bad("'" + printable(text) + "' is not in 1..65535");
+    to.admin_port = static_cast<uint16_t>(*port);
+    return {};
+}
+
 constexpr std::array kServerKeys = std::to_array<Server>({
     {"canal.ip",
      &ServerConfig::bind_ip,
@@ -92,10 +113,24 @@ constexpr std::array kServerKeys = std::to_array<Server>({
      "false",
      "Runs without client port; only false is supported."},
     Server(
-        "canal.metrics.pull.port", &ServerConfig::metrics_port, "11112", "Port of metrics. 0: none."
+        "canal.login.failures.per.minute",
+        &ServerConfig::login_failures_per_minute,
+        "30",
+        "Wrong passwords that one address may send within a minute. 0: any number."
     )
-        .in(-1, kMaxPort)
-        .no_effect("this version has no metrics port"),
+        .in(0, 1'000'000)
+        .as_own(),
+    {"canal.metrics.pull.port",
+     Server::Parse{parse_metrics_port},
+     "11112",
+     "Port of metrics. 0 or less: none."},
+    Server(
+        "canal.metrics.ip",
+        &ServerConfig::metrics_bind_ip,
+        "",
+        "Address that the metrics port binds to. Empty: all interfaces, as the reference."
+    )
+        .as_own(),
     {"canal.destinations",
      NoMember{},
      "",
@@ -127,18 +162,19 @@ constexpr std::array kServerKeys = std::to_array<Server>({
     )
         .in(1, kMaxPeriodMs)
         .no_effect("clusters through ZooKeeper are not supported in this version"),
-    Server("canal.admin.port", NoMember{}, "", "Port of the admin protocol.")
-        .no_effect("this version has no admin port", "11110"),
-    Server("canal.admin.user", &ServerConfig::admin_user, "", "User of the admin port.")
-        .no_effect("this version has no admin port", "admin"),
+    {"canal.admin.port",
+     Server::Parse{parse_admin_port},
+     "",
+     "Port of the admin protocol, at canal.ip. Empty: none."},
+    {"canal.admin.user", &ServerConfig::admin_user, "", "User name of the admin port. Empty: any."},
     Server(
         "canal.admin.passwd",
         &ServerConfig::admin_passwd,
         "",
-        "Hex digits of SHA1(SHA1(password)) of the admin port."
+        "Hex digits of SHA1(SHA1(password)) of the admin port. Empty: it asks for none and answers "
+        "on loopback only."
     )
-        .as_secret()
-        .no_effect("this version has no admin port"),
+        .as_secret(),
     {"canal.admin.manager",
      Server::Parse{parse_manager},
      "",
@@ -161,11 +197,33 @@ constexpr std::array kServerKeys = std::to_array<Server>({
     Server("canal.aliyun.uid", NoMember{}, "", "Aliyun user id.").no_effect(kAliyun),
     Server("canal.socketChannel", NoMember{}, "nio", "Network library of the MySQL driver.")
         .no_effect("obcanal has one network layer", "netty"),
+    Server(
+        "canal.conf", NoMember{}, "", "File of the server keys; read from the command line only."
+    )
+        .no_effect("it is read from the command line only: -Dcanal.conf=FILE"),
     Server("canal.id", NoMember{}, "", "Id of the server; the reference does not use it either.")
         .no_effect("nothing reads it"),
 });
 
+constexpr std::array kTlsKeys = std::to_array<Tls>({
+    Tls(".cert",
+        &TlsConfig::cert_file,
+        "",
+        "PEM file of the certificate and its chain. Empty: no TLS.")
+        .as_path()
+        .as_own(),
+    Tls(".key", &TlsConfig::key_file, "", "PEM file of the private key.").as_path().as_own(),
+    Tls(".client.ca",
+        &TlsConfig::client_ca_file,
+        "",
+        "PEM file of an authority: only clients with a certificate of it are let in.")
+        .as_path()
+        .as_own(),
+});
+
 }  // namespace
+
+std::span<const Key<TlsConfig>> tls_keys() { return kTlsKeys; }
 
 std::span<const Key<ServerConfig>> server_keys() { return kServerKeys; }
 

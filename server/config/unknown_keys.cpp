@@ -25,14 +25,19 @@ using KnownKeys = std::map<std::string, Known, std::less<>>;
 
 template <class S>
 void add(KnownKeys& to, Role role, std::span<const Key<S>> keys, std::string_view prefix = {}) {
-    for (const Key<S>& key : keys)
-        to.emplace(std::string(prefix) + std::string(key.name), Known{role, &key});
+    for (const Key<S>& key : keys) {
+        const std::string name = std::string(prefix) + std::string(key.name);
+        to.emplace(name, Known{role, &key});
+        if (key.secret) to.emplace(name + std::string(kFileSuffix), Known{role, &key});
+    }
 }
 
 const KnownKeys& known_keys() {
     static const KnownKeys keys = [] {
         KnownKeys made;
         add(made, Role::Server, server_keys());
+        for (const std::string_view prefix : {"canal.tls", "canal.admin.tls", "canal.metrics.tls"})
+            add(made, Role::Server, tls_keys(), prefix);
         add(made, Role::Server, per_destination_keys());
         add(made, Role::Instance, instance_keys());
         add(made, Role::Instance, oblog_keys());

@@ -2,10 +2,12 @@
 #pragma once
 
 #include "../meta/scratch_dir.h"
+#include "environment.h"
 #include "server/config/load.h"
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -68,6 +70,8 @@ class ConfDirTest : public testing::Test {
     }
 
     meta::ScratchDir scratch_;
+    // Without a password an open port is a finding.
+    std::optional<Environment> loopback_{std::in_place, "canal.ip", "127.0.0.1"};
     std::vector<std::string> defines_;
 };
 

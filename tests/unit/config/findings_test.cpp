@@ -304,7 +304,7 @@ TEST_F(ConfDirTest, TransportSecurityFailsClosed) {
     write(dir() + "/shop/client.crt", "x");
     EXPECT_EQ(
         findings(),
-        "CONF/shop/instance.properties: canal.instance.oceanbase.logproxy.clientKey: clientCert "
+        "CONF/shop/instance.properties:7: canal.instance.oceanbase.logproxy.clientCert: clientCert "
         "and clientKey go together\n"
     );
 }

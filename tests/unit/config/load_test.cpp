@@ -23,7 +23,7 @@ class LoadTest : public ConfDirTest {};
 TEST_F(LoadTest, Defaults) {
     const LoadedConfig config = loaded();
     EXPECT_EQ(findings(config), "");
-    EXPECT_EQ(config.server.bind_ip, "");
+    EXPECT_EQ(config.server.admin_port, 0);
     EXPECT_EQ(config.server.port, 11111);
     EXPECT_EQ(config.server.user, "");
     EXPECT_EQ(config.server.passwd, "");
