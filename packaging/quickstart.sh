@@ -80,7 +80,6 @@ cat >"$conf/canal.properties" <<PROPERTIES
 canal.ip = 127.0.0.1
 canal.serverMode = tcp
 canal.port = $port
-canal.serverMode = tcp
 canal.destinations = example,yours
 canal.auto.scan = false
 canal.file.data.dir = $work/data

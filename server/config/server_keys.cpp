@@ -21,7 +21,6 @@ Error bad(std::string what) { return {Errc::BadConfig, Retry::Never, std::move(w
 
 Result<void> parse_server_mode(ServerConfig&, std::string_view text) {
     if (equals_ignore_case(text, "tcp")) return {};
-    if (text.empty()) return bad("must be set; obcanal knows tcp");
     for (const std::string_view known : {"kafka", "rocketMQ", "rabbitMQ", "pulsarMQ"}) {
         if (equals_ignore_case(text, known)) {
             return bad(
@@ -107,7 +106,7 @@ constexpr std::array kServerKeys = std::to_array<Server>({
         "Hex digits of SHA1(SHA1(password)) that clients must give. Empty: none is asked for."
     )
         .as_secret(),
-    {"canal.serverMode", Server::Parse{parse_server_mode}, "", "Output of the server: tcp."},
+    {"canal.serverMode", Server::Parse{parse_server_mode}, "tcp", "Output of the server: tcp."},
     {"canal.withoutNetty",
      Server::Parse{parse_without_netty},
      "false",

@@ -126,7 +126,7 @@ TEST_F(SecurityTest, SecretsFromFiles) {
         instance_file(),
         "canal.instance.oceanbase.logproxy.address = 127.0.0.1:2983\n"
         "canal.instance.oceanbase.rsList = 127.0.0.1:2882:2881\n"
-        "canal.instance.oceanbase.username = usercanal.tls.cert: certificate and keyshop\n"
+        "canal.instance.oceanbase.username = user@shop\n"
         "canal.instance.oceanbase.password.file = ${secrets}/ob\n"
         "canal.instance.oceanbase.tenant = shop\n"
         "secrets = " +
