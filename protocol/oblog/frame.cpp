@@ -94,6 +94,36 @@ Result<LegacyPacket> read_pb_packet(Bytes body) {
     return packet;
 }
 
+// Every record lies within the packet, nothing is left behind the last one, and there are as many
+// as the packet says.
+Result<void> check_records(const DataPacket& packet) {
+    Bytes rest = packet.records;
+    uint32_t seen = 0;
+    for (; !rest.empty(); ++seen) {
+        const size_t prefix = packet.numbered ? kRecordPrefix : 0;
+        const size_t room = rest.size() - std::min(rest.size(), prefix);
+        const size_t size = LogRecord::length_of(rest.last(room));
+        const bool own_size =
+            !packet.numbered || room == 0 || load_be<uint32_t>(rest.data() + prefix - 4) == size;
+        if (size < LogRecord::kSmallest || size > room || !own_size) {
+            return bad(
+                "record " + std::to_string(seen) + " at byte " +
+                std::to_string(packet.records.size() - rest.size()) + " of " +
+                std::to_string(packet.records.size()) + ": a length of " + std::to_string(size) +
+                (own_size ? " does not fit" : " is not what stands in front of it")
+            );
+        }
+        rest = rest.subspan(prefix + size);
+    }
+    if (packet.count && *packet.count != seen) {
+        return bad(
+            "a packet of " + std::to_string(*packet.count) + " records holds " +
+            std::to_string(seen)
+        );
+    }
+    return {};
+}
+
 }  // namespace
 
 std::optional<PacketReader::Read> PacketReader::wait_for(Bytes pending, size_t size) {
@@ -167,15 +197,17 @@ Result<DataPacket> PacketReader::read_record_data(Bytes body) {
         case static_cast<int>(Compression::None):
             if (raw_size != compressed_size) return bad("plain RecordData whose two sizes differ");
             packet.records = records;
-            return packet;
+            break;
         case static_cast<int>(Compression::Lz4): {
             Result<Bytes> raw = decompress(records, static_cast<uint64_t>(raw_size));
             if (!raw) return std::move(raw).error();
             packet.records = *raw;
-            return packet;
+            break;
         }
         default: return bad("compression " + std::to_string(compression) + " is not known");
     }
+    if (Result<void> sound = check_records(packet); !sound) return std::move(sound).error();
+    return packet;
 }
 
 Result<Bytes> PacketReader::decompress(Bytes block, uint64_t raw_size) {
@@ -270,6 +302,7 @@ Result<std::optional<PacketReader::Read>> PacketReader::next_legacy(Bytes pendin
     } else if (raw_size != size) {
         return bad("plain data whose two sizes differ");
     }
+    if (Result<void> sound = check_records(packet); !sound) return std::move(sound).error();
     return done(packet);
 }
 
@@ -287,36 +320,12 @@ Result<std::optional<PacketReader::Read>> PacketReader::next_v1_status(Bytes pen
     return std::optional<Read>(Read{std::move(status).value(), size});
 }
 
-Result<std::optional<Bytes>> RecordCursor::next() {
-    if (rest_.empty()) {
-        if (packet_.count && *packet_.count != seen_) {
-            return bad(
-                "a packet of " + std::to_string(*packet_.count) + " records holds " +
-                std::to_string(seen_)
-            );
-        }
-        return std::optional<Bytes>();
-    }
-    size_t size = 0;
-    if (packet_.numbered) {
-        if (rest_.size() < kRecordPrefix) return bad("a record's prefix is cut");
-        size = load_be<uint32_t>(rest_.data() + 4);
-        rest_ = rest_.subspan(kRecordPrefix);
-        if (size == 0) return bad("a record of no bytes");
-    } else {
-        size = LogRecord::length_of(rest_);
-        if (size == 0) return bad("a record's header is cut");
-    }
-    if (size > rest_.size()) {
-        return bad(
-            "record " + std::to_string(seen_) + " of " + std::to_string(size) + " bytes, where " +
-            std::to_string(rest_.size()) + " are left"
-        );
-    }
+Bytes RecordCursor::next() {
+    if (numbered_) rest_ = rest_.subspan(kRecordPrefix);
+    const size_t size = LogRecord::length_of(rest_);
     const Bytes record = rest_.first(size);
     rest_ = rest_.subspan(size);
-    ++seen_;
-    return std::optional<Bytes>(record);
+    return record;
 }
 
 namespace {
@@ -324,12 +333,12 @@ namespace {
 Result<std::optional<RequestRead>> read_v0_request(Bytes pending, size_t limit) {
     ByteReader reader(pending);
     const uint32_t type = reader.u32_be();
-    HandshakeRequest request;
-    request.version = 0;
-    request.log_type = reader.u8();
     if (!reader.ok()) return std::optional<RequestRead>();
     if (type != kHandshakeRequest)
         return bad("type " + std::to_string(type) + " instead of a handshake");
+    HandshakeRequest request;
+    request.version = 0;
+    request.log_type = reader.u8();
     for (std::string* text :
          {&request.ip, &request.id, &request.client_version, &request.configuration}) {
         const uint32_t length = reader.u32_be();

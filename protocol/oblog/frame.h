@@ -64,7 +64,7 @@ struct RuntimeStatus {
 };
 
 // Records of one data packet, decompressed. Views into the packet, or into the reader's buffer
-// until its next packet.
+// until its next packet. Lengths and count were checked when the packet was read.
 struct DataPacket {
     Bytes records;
     std::optional<uint32_t> count;  // version 2 says how many there are
@@ -113,15 +113,16 @@ class PacketReader {
 // Walks the LogMessages of a packet.
 class RecordCursor {
  public:
-    explicit RecordCursor(const DataPacket& packet) : packet_(packet), rest_(packet.records) {}
+    explicit RecordCursor(const DataPacket& packet)
+        : rest_(packet.records), numbered_(packet.numbered) {}
 
-    // The next record, or nothing at the end, where the count must be what the packet said.
-    Result<std::optional<Bytes>> next();
+    bool empty() const { return rest_.empty(); }
+    // REQUIRES: !empty()
+    Bytes next();
 
  private:
-    DataPacket packet_;
     Bytes rest_;
-    uint32_t seen_ = 0;
+    bool numbered_;
 };
 
 // -- what a client sends

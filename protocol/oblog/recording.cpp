@@ -11,7 +11,8 @@ Result<std::optional<Bytes>> RecordingReader::next() {
     const size_t at = reader_.position();
     const uint32_t length = reader_.u32_be();
     const Bytes record = reader_.take(length);
-    if (reader_.ok() && LogRecord::length_of(record) == length) return std::optional<Bytes>(record);
+    const bool whole = reader_.ok() && length >= LogRecord::kSmallest;
+    if (whole && LogRecord::length_of(record) == length) return std::optional<Bytes>(record);
     reader_.fail();
     return Error{
         Errc::BadPacket,
