@@ -212,25 +212,17 @@ Awaitable<Result<void>> OblogSource::emit(ChangeSink& out) {
 }
 
 Awaitable<Result<void>> OblogSource::take_packet(const oblog::DataPacket& packet, ChangeSink& out) {
-    oblog::RecordCursor records(packet);
     Result<void> failed;
-    for (;;) {
-        Result<std::optional<Bytes>> record = records.next();
-        if (!record) {
-            failed = std::move(record).error();
-            break;
-        }
-        if (!*record) break;
-        Result<OblogTranslator::Added> added = translator_->add(**record);
+    for (oblog::RecordCursor records(packet); !records.empty() && failed;) {
+        const Bytes record = records.next();
+        Result<OblogTranslator::Added> added = translator_->add(record);
         if (added && *added == OblogTranslator::Added::EmitFirst) {
             Result<void> emitted = co_await emit(out);
             if (!emitted) co_return emitted;
-            added = translator_->add(**record);
+            added = translator_->add(record);
+            OBC_ASSERT(!added || *added == OblogTranslator::Added::Done);
         }
-        if (!added) {
-            failed = std::move(added).error();
-            break;
-        }
+        if (!added) failed = std::move(added).error();
     }
     // What came before a fault is sound, and the translator counts it as delivered.
     Result<void> emitted = co_await emit(out);
