@@ -1,6 +1,7 @@
 #include "server/schema/ddl_reader.h"
 
 #include "protocol/base/text.h"
+#include "server/schema/names.h"
 #include "server/schema/sql_tokens.h"
 
 #include <algorithm>
@@ -64,11 +65,6 @@ bool is_one_of(const Token& token, std::span<const std::string_view> words) {
     return std::ranges::any_of(words, [&](std::string_view word) { return token.is_word(word); });
 }
 
-struct TableName {
-    std::string schema;
-    std::string table;
-};
-
 class Reader {
  public:
     Reader(std::string_view sql, std::string_view default_schema)
@@ -116,27 +112,11 @@ class Reader {
 
     void query() { effects_.emplace_back(); }
 
-    // a, b.c and in the worst case one.more.dot, of which the last two count.
-    std::optional<TableName> table_name() {
-        tokens_.take('.');  // ODBC's .name
-        if (!tokens_.peek().is_name()) return std::nullopt;
-        TableName name{default_schema_, tokens_.next().value()};
-        while (tokens_.take('.')) {
-            if (!tokens_.peek().is_name()) return std::nullopt;
-            name.schema = std::exchange(name.table, tokens_.next().value());
-        }
-        return name;
-    }
-
-    void skip_if_exists() {
-        if (!tokens_.take("IF")) return;
-        tokens_.take("NOT");
-        tokens_.take("EXISTS");
-    }
+    std::optional<TableName> table_name() { return take_table_name(tokens_, default_schema_); }
 
     // One effect for each name of a list.
     void tables(EventType type) {
-        skip_if_exists();
+        take_if_exists(tokens_);
         do {
             std::optional<TableName> name = table_name();
             if (!name) return query();
@@ -145,7 +125,7 @@ class Reader {
     }
 
     void database() {
-        skip_if_exists();
+        take_if_exists(tokens_);
         if (!tokens_.peek().is_name()) return query();
         add(EventType::Query, {tokens_.next().value(), {}});
     }
@@ -156,14 +136,14 @@ class Reader {
                tokens_.take("TEMPORARY") || tokens_.take("EXTERNAL")) {
         }
         if (tokens_.take("TABLE")) {
-            skip_if_exists();
+            take_if_exists(tokens_);
             std::optional<TableName> name = table_name();
             return name ? add(EventType::Create, std::move(*name)) : query();
         }
         if (tokens_.take("DATABASE") || tokens_.take("SCHEMA")) return database();
         while (is_one_of(tokens_.peek(), kIndexKinds)) tokens_.next();
         if (tokens_.take("INDEX")) {
-            skip_if_exists();
+            take_if_exists(tokens_);
             return index(EventType::CIndex);
         }
         other_object(true);
@@ -238,10 +218,10 @@ class Reader {
     void rename() {
         if (tokens_.take("USER")) return;
         if (!tokens_.take("TABLE") && !tokens_.take("TABLES")) return query();
-        skip_if_exists();
+        take_if_exists(tokens_);
         do {
             std::optional<TableName> from = table_name();
-            skip_wait();
+            take_wait(tokens_);
             if (!from || !tokens_.take("TO")) return query();
             std::optional<TableName> to = table_name();
             if (!to) return query();
@@ -255,21 +235,15 @@ class Reader {
         );
     }
 
-    // MariaDB: ALTER TABLE t WAIT 5 ..., NOWAIT
-    void skip_wait() {
-        if (tokens_.take("WAIT")) tokens_.next();
-        tokens_.take("NOWAIT");
-    }
-
     void alter() {
         while (tokens_.take("ONLINE") || tokens_.take("OFFLINE") || tokens_.take("IGNORE")) {
         }
         if (tokens_.take("DATABASE") || tokens_.take("SCHEMA")) return;
         if (!tokens_.take("TABLE")) return other_object(false);
-        skip_if_exists();
+        take_if_exists(tokens_);
         const std::optional<TableName> name = table_name();
         if (!name) return query();
-        skip_wait();
+        take_wait(tokens_);
         const size_t first = effects_.size();
         bool options = false;
         while (!tokens_.at_statement_end()) {
@@ -314,7 +288,7 @@ class Reader {
         };
         const bool constraint = tokens_.take("CONSTRAINT");
         if (constraint) {
-            skip_if_exists();
+            take_if_exists(tokens_);
             const bool named = tokens_.peek().is_name() && !is_one_of(tokens_.peek(), kKeys) &&
                                !tokens_.peek().is_word("FOREIGN") &&
                                !tokens_.peek().is_word("CHECK");

@@ -1,14 +1,12 @@
 #include "server/schema/ddl_reader.h"
 
-#include "protocol/base/json.h"
 #include "protocol/base/text.h"
+#include "tests/unit/schema/golden_entries.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <array>
-#include <fstream>
-#include <map>
 #include <random>
 #include <set>
 #include <string>
@@ -59,14 +57,6 @@ std::string with_line_ends(std::string_view text) {
         if (escaped) ++i;
     }
     return out;
-}
-
-std::vector<std::string> lines_of(const std::string& path) {
-    std::ifstream file(path);
-    EXPECT_TRUE(file) << path;
-    std::vector<std::string> lines;
-    for (std::string line; std::getline(file, line);) lines.push_back(line);
-    return lines;
 }
 
 std::vector<std::string> corpus() {
@@ -122,11 +112,6 @@ TEST(DdlReader, DeepNestingNeedsNoStack) {
     EXPECT_EQ(read_ddl(sql, "dd").front().type, EventType::CIndex);
 }
 
-std::string text_member(const boost::json::object& object, std::string_view key) {
-    const boost::json::value* value = object.if_contains(key);
-    return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();
-}
-
 struct GoldenStatement {
     std::string sql;
     std::string default_schema;
@@ -135,26 +120,16 @@ struct GoldenStatement {
 
 std::vector<GoldenStatement> golden_statements(const std::string& file) {
     std::vector<GoldenStatement> out;
-    for (const std::string& line : lines_of(std::string(OBCANAL_FIXTURES) + "/" + file)) {
-        const Result<boost::json::value> read = parse_json(line);
-        EXPECT_TRUE(read.ok()) << line;
-        if (!read.ok()) continue;
-        const boost::json::object& entry = read->as_object();
-        const boost::json::value* change = entry.if_contains("rowChange");
-        if (change == nullptr || !change->is_object()) continue;
-        const boost::json::object& row_change = change->as_object();
-        const boost::json::object& header = entry.at("header").as_object();
-        const std::string type = text_member(header, "eventType");
-        const std::string sql = text_member(row_change, "sql");
-        const boost::json::value* is_ddl = row_change.if_contains("isDdl");
-        const bool ddl = is_ddl != nullptr && is_ddl->is_bool() && is_ddl->as_bool();
+    for (const GoldenEntry& entry : golden_entries(file)) {
+        const std::string type = text_member(entry.header, "eventType");
+        const std::string sql = text_member(entry.row_change, "sql");
         // What is neither is a row statement that the server noted, or a variable.
-        if (sql.empty() || (!ddl && type != "INSERT" && type != "UPDATE" && type != "DELETE"))
-            continue;
-        std::string expected = type + "(" + text_member(header, "schemaName");
-        const std::string table = text_member(header, "tableName");
+        const bool dml = type == "INSERT" || type == "UPDATE" || type == "DELETE";
+        if (sql.empty() || (!dml && !bool_member(entry.row_change, "isDdl"))) continue;
+        std::string expected = type + "(" + text_member(entry.header, "schemaName");
+        const std::string table = text_member(entry.header, "tableName");
         if (!table.empty()) expected += "." + table;
-        out.push_back({sql, text_member(row_change, "ddlSchemaName"), expected + ")"});
+        out.push_back({sql, text_member(entry.row_change, "ddlSchemaName"), expected + ")"});
     }
     return out;
 }

@@ -1,0 +1,301 @@
+#include "server/schema/alter_table.h"
+
+#include "protocol/base/text.h"
+#include "server/schema/column_reader.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace obcanal::schema {
+namespace {
+
+class Alteration {
+ public:
+    Alteration(TokenReader& tokens, TableDefinition& table, std::string_view default_schema)
+        : tokens_(tokens), table_(table), default_schema_(default_schema) {
+        for (ColumnDefinition& column : table_.columns) {
+            std::string was = column.name;
+            columns_.push_back({std::move(column), std::move(was)});
+        }
+    }
+
+    AlterOutcome run() {
+        while (!tokens_.at_statement_end()) {
+            item();
+            tokens_.skip_item();
+            while (tokens_.take(')')) tokens_.skip_item();  // closes nothing
+            tokens_.take(',');
+        }
+        if (!set_primary()) lost();
+        table_.columns.clear();
+        for (Column& column : columns_) table_.columns.push_back(std::move(column.now));
+        return std::move(outcome_);
+    }
+
+ private:
+    struct Column {
+        ColumnDefinition now;
+        std::string was;  // its name before the statement; empty: there was none
+    };
+
+    using Place = std::vector<Column>::iterator;
+
+    void lost() { outcome_.understood = false; }
+
+    void item() {
+        if (tokens_.take("ADD")) return add();
+        if (tokens_.take("DROP")) return drop();
+        if (tokens_.take("MODIFY")) return modify();
+        if (tokens_.take("CHANGE")) return change();
+        if (tokens_.take("RENAME")) return rename();
+        if (tokens_.take("CONVERT", "TO")) return convert();
+        if (const std::optional<std::string> charset = take_charset(tokens_)) {
+            if (!charset->empty()) table_.charset = *charset;
+            return;
+        }
+        // An option, of which several stand side by side: none of the rest concerns columns.
+        if (tokens_.peek().is('(')) return tokens_.skip_parenthesis();
+        tokens_.next();
+        while (!tokens_.at_statement_end() && !tokens_.peek().is(',')) {
+            if (const std::optional<std::string> charset = take_charset(tokens_)) {
+                if (!charset->empty()) table_.charset = *charset;
+            } else if (tokens_.peek().is('(')) {
+                tokens_.skip_parenthesis();
+            } else {
+                tokens_.next();
+            }
+        }
+    }
+
+    // -- columns by name
+    Place find_old(std::string_view name) {
+        return std::ranges::find_if(columns_, [&](const Column& column) {
+            return !column.was.empty() && equals_ignore_case(column.was, name);
+        });
+    }
+
+    Place find_now(std::string_view name) {
+        return std::ranges::find_if(columns_, [&](const Column& column) {
+            return equals_ignore_case(column.now.name, name);
+        });
+    }
+
+    Place find(std::string_view name) {
+        const Place old = find_old(name);
+        return old == columns_.end() ? find_now(name) : old;
+    }
+
+    void place(Column column, const Placement& placement) {
+        Place at = columns_.end();
+        if (placement.kind == Placement::Kind::First) at = columns_.begin();
+        if (placement.kind == Placement::Kind::After) {
+            at = find_now(placement.after);
+            if (at == columns_.end()) at = find_old(placement.after);
+            if (at == columns_.end()) return lost();
+            ++at;
+        }
+        columns_.insert(at, std::move(column));
+    }
+
+    // -- items
+    void add() {
+        if (tokens_.peek().is_word("PARTITION") || at_two("SYSTEM", "VERSIONING")) {
+            if (tokens_.take("SYSTEM")) version(true);
+            return;
+        }
+        if (at_constraint(tokens_)) {
+            const std::vector<std::string> key = take_constraint(tokens_);
+            primary_.insert(primary_.end(), key.begin(), key.end());
+            return;
+        }
+        tokens_.take("COLUMN");
+        const bool tolerant = take_if_exists(tokens_);
+        if (tokens_.peek().is('(')) {
+            std::optional<std::vector<PlacedColumn>> list = take_column_list(tokens_);
+            if (!list) return lost();
+            for (PlacedColumn& column : *list) add_column(std::move(column), tolerant);
+            return;
+        }
+        std::optional<PlacedColumn> column = take_column(tokens_);
+        if (!column) return lost();
+        add_column(std::move(*column), tolerant);
+    }
+
+    void add_column(PlacedColumn added, bool tolerant) {
+        if (find_now(added.column.name) != columns_.end()) {
+            if (!tolerant) lost();
+            return;
+        }
+        inherit_charset(added.column, table_.charset);
+        place({std::move(added.column), {}}, added.placement);
+    }
+
+    // MariaDB adds two invisible columns, which are in the rows of its log.
+    void version(bool on) {
+        for (const char* name : {"row_start", "row_end"}) {
+            const Place there = find_now(name);
+            if (on && there == columns_.end()) {
+                columns_.push_back(
+                    {ColumnDefinition{name, "timestamp(6)", {}, {}, false, false, false}, {}}
+                );
+            }
+            if (!on && there != columns_.end()) columns_.erase(there);
+        }
+    }
+
+    void drop() {
+        if (tokens_.take("PRIMARY")) return drop_primary();
+        if (tokens_.peek().is_word("INDEX") || tokens_.peek().is_word("KEY") ||
+            tokens_.peek().is_word("CONSTRAINT")) {
+            tokens_.next();
+            take_if_exists(tokens_);
+            const bool primary = tokens_.peek().kind == TokenKind::Name &&
+                                 equals_ignore_case(tokens_.peek().value(), "PRIMARY");
+            if (primary) drop_primary();
+            return;
+        }
+        for (const char* word : {"FOREIGN", "CHECK", "PARTITION", "SUBPARTITION"}) {
+            if (tokens_.peek().is_word(word)) return;
+        }
+        if (at_two("SYSTEM", "VERSIONING")) return version(false);
+        if (at_two("PERIOD", "FOR")) return;
+        const bool tablegroup =
+            tokens_.peek().is_word("TABLEGROUP") && find_old("tablegroup") == columns_.end();
+        if (tablegroup) return;
+        tokens_.take("COLUMN");
+        const bool tolerant = take_if_exists(tokens_);
+        if (!tokens_.take('(')) return drop_column(tolerant);
+        do {
+            drop_column(tolerant);
+        } while (tokens_.take(','));
+        tokens_.take(')');
+    }
+
+    void drop_column(bool tolerant) {
+        if (!tokens_.peek().is_name()) return lost();
+        const Place column = find(tokens_.next().value());
+        if (column != columns_.end()) {
+            columns_.erase(column);
+        } else if (!tolerant) {
+            lost();
+        }
+    }
+
+    // A column that this statement adds belongs to the new key.
+    void drop_primary() {
+        for (Column& column : columns_) column.now.is_key = column.now.is_key && column.was.empty();
+    }
+
+    void modify() {
+        tokens_.take("COLUMN");
+        const bool tolerant = take_if_exists(tokens_);
+        if (tokens_.peek().is('(')) {
+            std::optional<std::vector<PlacedColumn>> list = take_column_list(tokens_);
+            if (!list) return lost();
+            for (PlacedColumn& column : *list) {
+                const std::string name = column.column.name;
+                redefine(name, std::move(column), tolerant);
+            }
+            return;
+        }
+        std::optional<PlacedColumn> column = take_column(tokens_);
+        if (!column) return lost();
+        const std::string name = column->column.name;
+        redefine(name, std::move(*column), tolerant);
+    }
+
+    void change() {
+        tokens_.take("COLUMN");
+        const bool tolerant = take_if_exists(tokens_);
+        if (!tokens_.peek().is_name()) return lost();
+        const std::string name = tokens_.next().value();
+        std::optional<PlacedColumn> column = take_column(tokens_);
+        if (!column) return lost();
+        redefine(name, std::move(*column), tolerant);
+    }
+
+    void redefine(std::string_view name, PlacedColumn to, bool tolerant) {
+        const Place column = find(name);
+        if (column == columns_.end()) {
+            if (!tolerant) lost();
+            return;
+        }
+        inherit_charset(to.column, table_.charset);
+        if (column->now.is_key) {
+            to.column.is_key = true;  // stays in the primary key
+            to.column.nullable = false;
+        }
+        column->now = std::move(to.column);
+        if (to.placement.kind == Placement::Kind::AsIs) return;
+        Column moved = std::move(*column);
+        columns_.erase(column);
+        place(std::move(moved), to.placement);
+    }
+
+    void rename() {
+        if (tokens_.take("COLUMN")) return rename_column();
+        for (const char* word : {"INDEX", "KEY", "CONSTRAINT", "PARTITION"}) {
+            if (tokens_.peek().is_word(word)) return;
+        }
+        if (!tokens_.take("TO") && !tokens_.take("AS")) tokens_.take('=');
+        outcome_.renamed_to = take_table_name(tokens_, default_schema_);
+        if (!outcome_.renamed_to) lost();
+    }
+
+    void rename_column() {
+        const bool tolerant = take_if_exists(tokens_);
+        if (!tokens_.peek().is_name()) return lost();
+        const Place column = find(tokens_.next().value());
+        if (!tokens_.take("TO") || !tokens_.peek().is_name()) return lost();
+        if (column != columns_.end()) {
+            column->now.name = tokens_.next().value();
+        } else if (!tolerant) {
+            lost();
+        }
+    }
+
+    void convert() {
+        const std::optional<std::string> charset = take_charset(tokens_);
+        // To binary the types change as well; to the database's default we do not know what it is.
+        if (!charset || charset->empty() || *charset == "binary" || *charset == "default")
+            return lost();
+        table_.charset = *charset;
+        for (Column& column : columns_) {
+            if (is_text_type(column.now.type) && column.now.charset != "binary") {
+                column.now.charset = *charset;
+            }
+        }
+    }
+
+    bool set_primary() {
+        for (const std::string& name : primary_) {
+            const Place column = find_now(name);
+            if (column == columns_.end()) return false;
+            column->now.is_key = true;
+            column->now.nullable = false;
+        }
+        return true;
+    }
+
+    bool at_two(std::string_view first, std::string_view second) const {
+        TokenReader ahead = tokens_;
+        return ahead.take(first, second);
+    }
+
+    TokenReader& tokens_;
+    TableDefinition& table_;
+    std::string_view default_schema_;
+    std::vector<Column> columns_;
+    std::vector<std::string> primary_;  // of ADD PRIMARY KEY, which may name columns added later
+    AlterOutcome outcome_;
+};
+
+}  // namespace
+
+AlterOutcome alter_table(
+    TokenReader& tokens, TableDefinition& table, std::string_view default_schema
+) {
+    return Alteration(tokens, table, default_schema).run();
+}
+
+}  // namespace obcanal::schema

@@ -1,0 +1,25 @@
+// ALTER TABLE's items upon a table's columns. Pure functions over a TokenReader, any thread.
+#pragma once
+
+#include "server/schema/names.h"
+#include "server/schema/sql_tokens.h"
+#include "server/schema/table_definition.h"
+
+#include <optional>
+#include <string_view>
+
+namespace obcanal::schema {
+
+struct AlterOutcome {
+    std::optional<TableName> renamed_to;
+    // False: an item fits the columns in no way; the table must be read from its source.
+    bool understood = true;
+};
+
+// All items up to the end of the statement. Items name columns as they were before the statement,
+// except behind FIRST and AFTER.
+AlterOutcome alter_table(
+    TokenReader& tokens, TableDefinition& table, std::string_view default_schema
+);
+
+}  // namespace obcanal::schema
