@@ -9,7 +9,6 @@
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
 #include <openssl/sha.h>
-#include <zlib.h>
 
 #include <memory>
 
@@ -59,10 +58,6 @@ Sha512 sha512(Bytes bytes) {
     Sha512 digest;
     SHA512(raw(bytes.data()), bytes.size(), raw(digest.data()));
     return digest;
-}
-
-uint32_t crc32(Bytes bytes) {
-    return static_cast<uint32_t>(::crc32_z(0, raw(bytes.data()), bytes.size()));
 }
 
 void random_bytes(std::byte* to, size_t count) {

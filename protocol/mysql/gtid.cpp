@@ -57,7 +57,7 @@ std::optional<Numbers> parse_numbers(std::string_view text) {
 
 std::string uuid_text(const Uuid& uuid) {
     std::string text = to_hex(uuid);
-    for (const size_t at : {8, 13, 18, 23}) text.insert(at, 1, '-');
+    for (const size_t at : std::array<size_t, 4>{8, 13, 18, 23}) text.insert(at, 1, '-');
     return text;
 }
 
