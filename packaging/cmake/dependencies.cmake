@@ -7,6 +7,8 @@ find_package(Boost 1.81 REQUIRED COMPONENTS json)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(CLI11 REQUIRED)
+find_package(prometheus-cpp REQUIRED)
+find_package(yaml-cpp REQUIRED)
 
 find_library(LZ4_LIBRARY lz4 REQUIRED)
 find_library(ZSTD_LIBRARY zstd REQUIRED)

@@ -5,6 +5,7 @@
 #include "server/config/key_reader.h"
 #include "server/config/server_rules.h"
 #include "server/config/unknown_keys.h"
+#include "server/config/users_yml.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -106,6 +107,7 @@ class Loader {
         reader.read(tls_keys(), KeyKind::Server, server.metrics_tls, "canal.metrics.tls");
         server.conf_dir = resolve_path(reader.setting("canal.conf.dir").text, conf_dir_);
         check_server(reader, server);
+        server.users = read_users(conf_dir_ + "/users.yml", findings_);
         read_destination_list(reader, server);
         keep_values(reader, std::string(kServerScope));
     }

@@ -2,6 +2,8 @@
 // looked up again.
 #pragma once
 
+#include "server/config/user_config.h"
+
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -43,6 +45,8 @@ struct ServerConfig {
     std::string conf_dir;                   // of {destination}/instance.properties
     bool auto_scan = false;
     int64_t auto_scan_interval_s = 5;
+
+    std::vector<UserConfig> users;  // of users.yml
 };
 
 }  // namespace obcanal::config

@@ -95,6 +95,7 @@ Awaitable<InstanceStatus> Instance::status() {
     status.ring_bytes = ring_.limits().bytes;
     status.memory_bytes = pool_->in_use();
     status.batch_mode = config_.batch_mode;
+    status.requests = client_counters_.values();
     for (const meta::Subscription& one : ledger_.subscriptions()) {
         status.clients.push_back(
             {one.client,

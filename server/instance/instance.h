@@ -11,6 +11,7 @@
 #include "protocol/net/runtime.h"
 #include "protocol/net/task_group.h"
 #include "server/config/instance_config.h"
+#include "server/instance/client_counters.h"
 #include "server/instance/feed.h"
 #include "server/instance/status.h"
 #include "server/meta/client_ledger.h"
@@ -88,6 +89,7 @@ class Instance : public std::enable_shared_from_this<Instance> {
     // served.
     bool source_failed() const { return source_failed_.load(); }
     const config::InstanceConfig& config() const { return config_; }
+    ClientCounters& client_counters() { return client_counters_; }
 
  private:
     Awaitable<void> feed_loop(std::optional<canal::LogPosition> from);
@@ -128,6 +130,7 @@ class Instance : public std::enable_shared_from_this<Instance> {
     canal::Sequence next_{0};  // the entry that the next get() begins with
     StageStatus got_;          // furthest, so that a rollback does not count twice
     StageStatus acked_;
+    ClientCounters client_counters_;
     mutable std::mutex failure_mutex_;
     std::string failure_;  // why the source is away
     int64_t checkpoint_us_ = 0;

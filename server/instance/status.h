@@ -5,6 +5,7 @@
 #include "protocol/canal/ids.h"
 #include "protocol/canal/position.h"
 #include "server/config/instance_config.h"
+#include "server/instance/client_counters.h"
 
 #include <cstdint>
 #include <optional>
@@ -58,6 +59,7 @@ struct InstanceStatus {
     size_t memory_bytes = 0;  // of chunks in use, bytes that clients still receive included
     config::BatchMode batch_mode = config::BatchMode::MemSize;
 
+    ClientCounters::Values requests;
     std::vector<ClientStatus> clients;  // in the order of subscription
 };
 

@@ -13,13 +13,24 @@ namespace {
 constexpr std::chrono::milliseconds kAcceptPause{100};
 constexpr std::chrono::milliseconds kClosePoll{20};
 
+std::optional<TlsServerOptions> tls_options(const config::TlsConfig& tls) {
+    if (!tls.enabled()) return std::nullopt;
+    return TlsServerOptions{tls.cert_file, tls.key_file, tls.client_ca_file};
+}
+
 }  // namespace
 
 struct ClientPort::State {
-    State(Listener bound, Executor own, instance::InstanceSet& instances, ClientAuthenticator auth)
+    State(
+        Listener bound,
+        Executor own,
+        instance::InstanceSet& instances,
+        access::Authenticator auth,
+        int64_t login_failures
+    )
         : listener(std::move(bound)),
           strand(own),
-          context{instances, std::move(auth)},
+          context{instances, std::move(auth), access::LoginLimiter(login_failures)},
           sessions(own) {}
 
     Awaitable<void> serve(std::shared_ptr<Session> session);
@@ -41,13 +52,19 @@ ClientPort::~ClientPort() = default;
 Result<std::unique_ptr<ClientPort>> ClientPort::open(
     const config::ServerConfig& config, instance::InstanceSet& instances, Runtime& front
 ) {
-    Result<ClientAuthenticator> auth = ClientAuthenticator::make(config.user, config.passwd);
+    Result<access::Authenticator> auth =
+        access::Authenticator::make(config.user, config.passwd, config.users);
     if (!auth) return std::move(auth).error();
     const Executor strand = front.make_strand();
-    Result<Listener> bound = Listener::bind(strand, config.bind_ip, config.port);
+    Result<Listener> bound =
+        Listener::bind(strand, config.bind_ip, config.port, tls_options(config.client_tls));
     if (!bound) return std::move(bound).error();
     auto state = std::make_unique<State>(
-        std::move(bound).value(), strand, instances, std::move(auth).value()
+        std::move(bound).value(),
+        strand,
+        instances,
+        std::move(auth).value(),
+        config.login_failures_per_minute
     );
     return std::unique_ptr<ClientPort>(new ClientPort(std::move(state)));
 }

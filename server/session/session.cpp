@@ -20,6 +20,7 @@ using instance::Cancelled;
 using instance::GetReply;
 using instance::GetRequest;
 using instance::Instance;
+using Verdict = access::Authenticator::Verdict;
 
 namespace {
 
@@ -90,16 +91,29 @@ Awaitable<void> watch_for_end(
 
 }  // namespace
 
+// The same answer for a destination that does not exist: who may not read it need not know.
+Result<void> Session::check_right(const std::string& destination) const {
+    if (account_->may_read(destination)) return {};
+    return Error{
+        Errc::Auth,
+        Retry::Never,
+        "destination:" + printable(destination) + " is not open to user:" + printable(user_)
+    };
+}
+
 Result<Session::Target> Session::find_target(
     const std::string& destination, std::string_view client_id
-) const {
+) {
     Result<ClientId> client = parse_client_id(client_id);
     if (!client) return std::move(client).error();
+    if (Result<void> allowed = check_right(destination); !allowed)
+        return std::move(allowed).error();
     std::shared_ptr<Instance> instance = context_.instances.find(destination);
     if (!instance) {
         const std::string text = "destination:" + printable(destination) + " should start first";
         return Error{Errc::NotFound, Retry::Never, text};
     }
+    request_.about = instance;
     return Target{*client, std::move(instance)};
 }
 
@@ -141,7 +155,8 @@ Awaitable<void> Session::run() {
 
 Awaitable<Result<void>> Session::serve() {
     deadline_.arm(kLoginTimeout);
-    Result<void> in = co_await authenticate();
+    Result<void> in = co_await stream_.handshake();
+    if (in) in = co_await authenticate();
     if (!in && deadline_.expired())
         co_return Error{Errc::Timeout, Retry::Never, "no login within 10 s"};
     if (!in) co_return in;
@@ -184,10 +199,12 @@ Awaitable<Result<Bytes>> Session::next_frame(size_t limit) {
 Awaitable<Result<void>> Session::send(Bytes frame) {
     Result<void> sent = co_await stream_.write(frame);
     last_write_ = steady_now();
+    request_.replied += frame.size();
     co_return sent;
 }
 
 Awaitable<Result<void>> Session::send_error(int32_t code, std::string text) {
+    request_.error = code;
     const std::string frame = canal::encode_ack_error(code, text);
     co_return co_await send(as_bytes(frame));
 }
@@ -199,6 +216,21 @@ Awaitable<Result<void>> Session::send_failure(Error failure) {
     text += number ? "java.lang.NumberFormatException" : meta::canal_exception(failure.code);
     text += ": " + failure.detail + "\n";
     co_return co_await send_error(kFailed, std::move(text));
+}
+
+// Whoever guesses passwords is slowed down, however many connections the guesses come on.
+Awaitable<Result<void>> Session::wait_for_turn() {
+    const std::optional<Milliseconds> wait =
+        context_.limiter.reserve(stream_.peer_address(), steady_now());
+    if (!wait) {
+        co_return Error{
+            Errc::Auth, Retry::Never, "too many failed logins from this address, try again later"
+        };
+    }
+    if (wait->count() == 0) co_return Result<void>{};
+    asio::steady_timer pause(executor(), *wait);
+    co_await pause.async_wait(kNoThrow);
+    co_return Result<void>{};
 }
 
 Awaitable<Result<void>> Session::authenticate() {
@@ -215,11 +247,23 @@ Awaitable<Result<void>> Session::authenticate() {
         // Whatever the packet's type says: in this state every body is read as a login.
         Result<canal::ClientAuth> login = canal::parse_client_auth(packet->body);
         if (!login) co_return std::move(login).error();
-        const auto verdict = context_.auth.check(login->username, login->password, seed);
-        if (verdict == ClientAuthenticator::Verdict::Malformed) {
+        Result<void> turn = co_await wait_for_turn();
+        if (!turn) {
+            context_.audit.login_refused(stream_.peer(), login->username, turn.error().detail);
+            Result<void> told = co_await send_error(kFailed, turn.error().detail);
+            if (!told) co_return told;
+            co_return turn;
+        }
+        access::Authenticator::Answer answer =
+            context_.auth.check(login->username, login->password, seed);
+        if (answer.verdict == Verdict::Malformed) {
             co_return Error{Errc::Auth, Retry::Never, "the password is not 40 hex digits"};
         }
-        if (verdict == ClientAuthenticator::Verdict::Accepted) {
+        if (answer.verdict == Verdict::Accepted) {
+            context_.limiter.accepted(stream_.peer_address(), steady_now());
+            context_.audit.login(stream_.peer(), login->username, stream_.encrypted());
+            account_ = std::move(answer.account);
+            user_ = login->username;
             read_timeout_ = idle_timeout(login->net_read_timeout);
             write_timeout_ = idle_timeout(login->net_write_timeout);
             if (!login->destination.empty() && !login->client_id.empty()) {
@@ -231,12 +275,7 @@ Awaitable<Result<void>> Session::authenticate() {
             Result<void> sent = co_await send(as_bytes(ack));
             co_return sent;
         }
-        if (const int64_t held = context_.bad_login.pass(); held >= 0) {
-            context_.log.warn(
-                "login refused",
-                {{"peer", stream_.peer()}, {"user", login->username}, {"held_back", held}}
-            );
-        }
+        context_.audit.login_refused(stream_.peer(), login->username, "wrong user or password");
         Result<void> told = co_await send_error(kFailed, "auth failed for user:" + login->username);
         if (!told) co_return told;
     }
@@ -250,9 +289,27 @@ Awaitable<Result<void>> Session::answer_requests() {
         if (!frame) co_return std::move(frame).error();
         Result<canal::Packet> packet = canal::parse_packet(*frame);
         if (!packet) co_return std::move(packet).error();
+        request_ = {};
+        const SteadyTime start = steady_now();
         Result<void> answered = co_await dispatch(*packet);
         if (!answered) co_return answered;
+        count_request(packet->type, steady_now() - start);
     }
+}
+
+void Session::count_request(PacketType type, SteadyTime::duration took) {
+    if (!request_.about) return;
+    instance::ClientCounters& counters = request_.about->client_counters();
+    counters.add_bytes(std::max(request_.replied, canal::kFrameHeaderBytes));
+    counters.add_latency(took);
+    if (request_.error != 0) {
+        counters.add_error(request_.error);
+    } else if (request_.empty) {
+        counters.add_empty_batch();
+    } else {
+        counters.add_packet(type);
+    }
+    request_.about.reset();
 }
 
 Awaitable<Result<void>> Session::dispatch(const canal::Packet& packet) {
@@ -275,6 +332,15 @@ Awaitable<Result<void>> Session::subscribe(
 ) {
     Result<ClientId> client = parse_client_id(client_id);
     if (!client) co_return std::move(client).error();
+    Result<void> allowed = check_right(destination);
+    context_.audit.command(
+        stream_.peer(),
+        user_,
+        "subscribe",
+        destination + ", client " + std::to_string(client->value),
+        allowed ? "" : "refused"
+    );
+    if (!allowed) co_return allowed;
     std::shared_ptr<Instance> instance = context_.instances.find(destination);
     if (!instance) {
         const Executor control = context_.instances.control();
@@ -283,6 +349,7 @@ Awaitable<Result<void>> Session::subscribe(
         if (!started) co_return std::move(started).error();
         instance = *started;
     }
+    request_.about = instance;
     const Executor strand = instance->strand();
     Result<void> done = co_await run_on(strand, instance->subscribe(*client, std::move(filter)));
     co_return done;
@@ -353,6 +420,7 @@ Awaitable<Result<void>> Session::on_get(Bytes body) {
     if (!reply && reply.error().code == Errc::Closed) co_return std::move(reply).error();
     if (!reply) co_return co_await send_failure(std::move(reply).error());
     if (reply->id.value < 0) {
+        request_.empty = true;
         const std::string empty = canal::encode_empty_messages();
         co_return co_await send(as_bytes(empty));
     }
@@ -364,6 +432,7 @@ Awaitable<Result<void>> Session::on_get(Bytes body) {
     pieces.insert(pieces.end(), reply->batch.slices.begin(), reply->batch.slices.end());
     Result<void> sent = co_await stream_.write(pieces);
     last_write_ = steady_now();
+    request_.replied = head.size() + static_cast<size_t>(reply->batch.bytes);
     co_return sent;
 }
 

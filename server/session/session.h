@@ -10,8 +10,10 @@
 #include "protocol/canal/packets.h"
 #include "protocol/net/awaitable.h"
 #include "protocol/net/stream.h"
+#include "server/access/audit_log.h"
+#include "server/access/authenticator.h"
+#include "server/access/login_limiter.h"
 #include "server/instance/instance_set.h"
-#include "server/session/auth.h"
 
 #include <atomic>
 #include <chrono>
@@ -25,11 +27,12 @@ namespace obcanal::session {
 // Shared by all sessions of a port; outlives them.
 struct SessionContext {
     instance::InstanceSet& instances;
-    ClientAuthenticator auth;
+    access::Authenticator auth;
+    access::LoginLimiter limiter;
+    access::AuditLog audit{"client"};
     Logger log{"session"};
     // One line per cause and period, however often peers repeat it.
     LogGate bad_input{std::chrono::seconds(10)};
-    LogGate bad_login{std::chrono::seconds(10)};
     LogGate silent{std::chrono::seconds(10)};
 };
 
@@ -47,14 +50,24 @@ class Session : public std::enable_shared_from_this<Session> {
  private:
     using Milliseconds = std::chrono::milliseconds;
 
+    // What the metrics want to know of the request in hand.
+    struct Request {
+        std::shared_ptr<instance::Instance> about;  // none for a destination that is not there
+        size_t replied = 0;                         // bytes
+        int32_t error = 0;
+        bool empty = false;  // a get that brought nothing
+    };
+
     // What a request is about.
     struct Target {
         canal::ClientId client;
         std::shared_ptr<instance::Instance> instance;
     };
 
-    Result<Target> find_target(const std::string& destination, std::string_view client_id) const;
+    Result<Target> find_target(const std::string& destination, std::string_view client_id);
+    Result<void> check_right(const std::string& destination) const;
     Awaitable<Result<void>> serve();
+    Awaitable<Result<void>> wait_for_turn();
     Awaitable<Result<void>> authenticate();
     Awaitable<Result<void>> answer_requests();
     // The next frame; valid until the next call.
@@ -63,6 +76,7 @@ class Session : public std::enable_shared_from_this<Session> {
     Awaitable<Result<void>> send_error(int32_t code, std::string text);
     Awaitable<Result<void>> send_failure(Error failure);
     void keep_alive();
+    void count_request(canal::PacketType type, SteadyTime::duration took);
 
     Awaitable<Result<void>> dispatch(const canal::Packet& packet);
     Awaitable<Result<void>> on_subscribe(Bytes body);
@@ -83,7 +97,10 @@ class Session : public std::enable_shared_from_this<Session> {
     InputBuffer input_;
     Deadline deadline_;
     uint32_t id_;
-    size_t consumed_ = 0;  // bytes of the frame that was handed out last
+    size_t consumed_ = 0;                             // bytes of the frame that was handed out last
+    std::shared_ptr<const access::Account> account_;  // since the login
+    std::string user_;
+    Request request_;
     Milliseconds read_timeout_;
     Milliseconds write_timeout_;
     SteadyTime last_read_;
