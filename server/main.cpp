@@ -1,11 +1,12 @@
-// obcanal-server: reads the configuration, starts the destinations, opens the client port, and
-// stops in reverse order.
+// obcanal-server: reads the configuration, opens the ports, starts the service, and stops in
+// reverse order.
 #include "protocol/base/log.h"
 #include "protocol/net/run_on.h"
 #include "protocol/net/runtime.h"
+#include "server/admin/admin_port.h"
+#include "server/admin/metrics_page.h"
 #include "server/config/load.h"
-#include "server/instance/instance_set.h"
-#include "server/session/listener.h"
+#include "server/service.h"
 
 #include <CLI/CLI.hpp>
 #include <sys/resource.h>
@@ -27,7 +28,7 @@ namespace {
 
 constexpr int kExitFailed = 1;
 constexpr int kExitUsage = 2;
-constexpr std::chrono::milliseconds kSessionGrace{2000};
+constexpr std::chrono::milliseconds kPageGrace{500};
 
 // Tells systemd, when it started us, that we are ready (sd_notify's protocol).
 void notify_service_manager(std::string_view state) {
@@ -71,8 +72,11 @@ std::filesystem::path default_conf_dir() {
 
 class Server {
  public:
-    explicit Server(config::LoadedConfig loaded)
-        : config_(std::move(loaded.server)), destinations_(std::move(loaded.instances)) {}
+    Server(config::LoadedConfig loaded, std::string log_file)
+        : config_(std::move(loaded.server)),
+          log_file_(std::move(log_file)),
+          service_(config_, std::move(loaded.instances), front_, feed_),
+          report_(service_) {}
 
     int run() {
         front_.start();
@@ -90,40 +94,90 @@ class Server {
 
  private:
     Awaitable<void> main() {
-        const size_t configured = destinations_.size();
-        instances_ = std::make_unique<instance::InstanceSet>(front_, feed_);
-        // The port before the destinations: a server that can't serve must not touch the source.
-        Result<std::unique_ptr<session::ClientPort>> port =
-            session::ClientPort::open(config_, *instances_, front_);
-        if (!port) {
-            log_.error("can't open the client port", {{"cause", port.error().detail}});
+        const bool open = open_admin_port();
+        if (open) open_metrics_page();
+        const Executor control = service_.strand();
+        Result<bool> started = false;
+        if (open) started = co_await run_on(control, service_.start());
+        if (!started) log_.error("can't open the client port", {{"cause", started.error().detail}});
+        if (open && started) {
+            log_.info(
+                "ready",
+                {{"port", service_.client_port()},
+                 {"admin_port", admin_ ? admin_->port() : 0},
+                 {"metrics_port", metrics_ ? metrics_->port() : 0},
+                 {"destinations", service_.instances()->names().size()},
+                 {"pid", ::getpid()}}
+            );
+            notify_service_manager("READY=1");
+            const Executor signals = signals_.executor();
+            const int signal = co_await run_on(signals, wait_for_stop_signal());
+            log_.info("stopping", {{"signal", signal}});
+            notify_service_manager("STOPPING=1");
+        } else {
             exit_code_ = kExitFailed;
-            co_return;
         }
-        co_await run_on(instances_->control(), instances_->start(std::move(destinations_)));
-        session::ClientPort& clients = **port;
-        asio::co_spawn(clients.strand(), clients.run(), asio::detached);
-        log_.info(
-            "ready", {{"port", clients.port()}, {"destinations", configured}, {"pid", ::getpid()}}
-        );
-        notify_service_manager("READY=1");
-
-        const Executor signals = signals_.executor();
-        const int signal = co_await run_on(signals, wait_for_stop_signal());
-        log_.info("stopping", {{"signal", signal}});
-        notify_service_manager("STOPPING=1");
-        co_await run_on(clients.strand(), clients.close(kSessionGrace));
-        co_await run_on(instances_->control(), instances_->stop());
+        co_await run_on(control, service_.stop());
+        if (admin_) co_await run_on(admin_->strand(), admin_->close());
+        if (metrics_) co_await run_on(metrics_->strand(), metrics_->close(kPageGrace));
         log_.info("stopped");
+    }
+
+    bool open_admin_port() {
+        if (config_.admin_port == 0) return true;
+        admin::LogFiles logs(log_file_, canal_log_dir());
+        Result<std::unique_ptr<admin::AdminPort>> opened =
+            admin::AdminPort::open(config_, std::move(logs), service_, report_, front_);
+        if (!opened) {
+            log_.error("can't open the admin port", {{"cause", opened.error().detail}});
+            return false;
+        }
+        admin_ = std::move(opened).value();
+        asio::co_spawn(admin_->strand(), admin_->run(), asio::detached);
+        return true;
+    }
+
+    // As the reference: a server whose metrics port is taken serves all the same.
+    void open_metrics_page() {
+        if (config_.metrics_port == 0) return;
+        const auto ports = [this] { return port_use(); };
+        Result<std::unique_ptr<admin::MetricsPage>> opened =
+            admin::MetricsPage::open(config_, report_, ports, front_);
+        if (!opened) {
+            log_.warn("can't open the metrics port", {{"cause", opened.error().detail}});
+            return;
+        }
+        metrics_ = std::move(opened).value();
+        asio::co_spawn(metrics_->strand(), metrics_->run(), asio::detached);
+    }
+
+    std::vector<admin::PortUse> port_use() const {
+        rlimit limit{};
+        ::getrlimit(RLIMIT_NOFILE, &limit);
+        std::vector<admin::PortUse> ports{
+            {"client", service_.client_connections(), static_cast<size_t>(limit.rlim_cur)}
+        };
+        if (admin_)
+            ports.push_back({"admin", admin_->connections(), admin::AdminPort::kMaxConnections});
+        return ports;
+    }
+
+    // Canal's layout: logs/canal/canal.log of the server, logs/{destination} beside it.
+    std::string canal_log_dir() const {
+        const std::filesystem::path own = std::filesystem::path(log_file_).parent_path();
+        return own.filename() == "canal" ? own.parent_path().string() : std::string();
     }
 
     Logger log_{"server"};
     config::ServerConfig config_;
-    std::vector<config::InstanceConfig> destinations_;
+    std::string log_file_;
     Runtime front_{1};
     Runtime feed_{1};
     Runtime signals_{1};
-    std::unique_ptr<instance::InstanceSet> instances_;
+    Service service_;
+    admin::StatusReport report_;
+    std::unique_ptr<admin::AdminPort> admin_;
+    std::unique_ptr<admin::MetricsPage> metrics_;
     int exit_code_ = 0;
 };
 
@@ -172,7 +226,7 @@ int run(int argc, char** argv) {
         return kExitUsage;
     }
     raise_descriptor_limit();
-    return Server(std::move(loaded)).run();
+    return Server(std::move(loaded), log_file).run();
 }
 
 }  // namespace

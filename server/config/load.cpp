@@ -106,8 +106,8 @@ class Loader {
         reader.read(tls_keys(), KeyKind::Server, server.admin_tls, "canal.admin.tls");
         reader.read(tls_keys(), KeyKind::Server, server.metrics_tls, "canal.metrics.tls");
         server.conf_dir = resolve_path(reader.setting("canal.conf.dir").text, conf_dir_);
-        check_server(reader, server);
         server.users = read_users(conf_dir_ + "/users.yml", findings_);
+        check_server(reader, server);
         read_destination_list(reader, server);
         keep_values(reader, std::string(kServerScope));
     }

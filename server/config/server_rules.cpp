@@ -129,7 +129,8 @@ void check_server(KeyReader& reader, ServerConfig& config) {
                 std::string(kHowToHash)
         );
     }
-    if (config.passwd.empty() && open_to_network && config.client_tls.client_ca_file.empty()) {
+    if (config.passwd.empty() && config.users.empty() && open_to_network &&
+        config.client_tls.client_ca_file.empty()) {
         reader.warning(
             kClients.password_key,
             "is not set: anybody who reaches the client port can " + std::string(kClients.what) +

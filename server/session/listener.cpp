@@ -71,6 +71,8 @@ Result<std::unique_ptr<ClientPort>> ClientPort::open(
 
 uint16_t ClientPort::port() const { return state_->listener.port(); }
 
+size_t ClientPort::connections() const { return state_->sessions.running(); }
+
 Executor ClientPort::strand() const { return state_->strand; }
 
 Awaitable<void> ClientPort::State::serve(std::shared_ptr<Session> session) {

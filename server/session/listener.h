@@ -23,6 +23,7 @@ class ClientPort {
     ~ClientPort();
 
     uint16_t port() const;
+    size_t connections() const;  // any thread
 
     // -- strand(): the port's own
     Executor strand() const;

@@ -1,0 +1,112 @@
+#include "server/admin/status_report.h"
+
+#include "protocol/base/clock.h"
+#include "protocol/base/json.h"
+#include "protocol/net/run_on.h"
+#include "server/admin/stage_delays.h"
+
+#include <boost/json/array.hpp>
+#include <unistd.h>
+
+#include <utility>
+
+namespace obcanal::admin {
+namespace {
+
+namespace json = boost::json;
+
+std::string_view source_name(config::SourceKind kind) {
+    return kind == config::SourceKind::Oblogproxy ? "oblogproxy" : "binlog";
+}
+
+json::object stage_json(const instance::StageStatus& stage, int64_t delay_ms) {
+    return {
+        {"sequence", stage.sequence},
+        {"rows", stage.rows},
+        {"bytes", stage.bytes},
+        {"executeTimeMs", stage.execute_ms},
+        {"delayMs", delay_ms}
+    };
+}
+
+json::object client_json(const instance::ClientStatus& client) {
+    json::object to{{"id", client.id.value}, {"openBatches", client.open_batches}};
+    to["filter"] = client.filter ? json::value(*client.filter) : json::value();
+    to["cursor"] = nullptr;
+    if (client.cursor) {
+        Result<json::value> cursor = parse_json(canal::to_json(*client.cursor, false));
+        if (cursor) to["cursor"] = std::move(cursor).value();
+    }
+    return to;
+}
+
+json::object destination_json(const instance::InstanceStatus& one, int64_t now_ms) {
+    const StageDelays delays = stage_delays(one, now_ms);
+    json::array clients;
+    for (const instance::ClientStatus& client : one.clients) clients.push_back(client_json(client));
+    const int64_t waiting = one.put.sequence - one.acked.sequence;
+    return {
+        {"destination", one.destination},
+        {"phase", instance::phase_name(one.phase)},
+        {"failure", one.failure},
+        {"source",
+         {{"kind", source_name(one.source)},
+          {"connected", one.connected},
+          {"connections", one.source_connections},
+          {"bytes", one.source_bytes},
+          {"records", one.source_records},
+          {"repeatedTransactions", one.repeated_transactions},
+          {"checkpointUs", one.checkpoint_us}}},
+        {"transactions", one.transactions},
+        {"put", stage_json(one.put, delays.put)},
+        {"got", stage_json(one.got, delays.got)},
+        {"acked", stage_json(one.acked, delays.acked)},
+        {"ring",
+         {{"entries", waiting},
+          {"entriesLimit", one.ring_slots},
+          {"bytes", one.put.bytes - one.acked.bytes},
+          {"bytesLimit", one.ring_bytes},
+          {"memoryBytes", one.memory_bytes},
+          {"blockedMs", one.blocked_ns / 1'000'000}}},
+        {"clients", std::move(clients)}
+    };
+}
+
+}  // namespace
+
+std::string status_json(const ServerFacts& facts, int64_t now_ms) {
+    json::array destinations;
+    for (const instance::InstanceStatus& one : facts.destinations)
+        destinations.push_back(destination_json(one, now_ms));
+    const json::object all{
+        {"version", OBCANAL_VERSION},
+        {"pid", ::getpid()},
+        {"uptimeMs", facts.uptime_ms},
+        {"serving", facts.serving},
+        {"clientConnections", facts.client_connections},
+        {"destinations", std::move(destinations)}
+    };
+    return to_json_text(all);
+}
+
+StatusReport::StatusReport(ServerControl& server) : server_(server), started_ms_(wall_ms()) {}
+
+Awaitable<ServerFacts> StatusReport::facts() const {
+    ServerFacts facts;
+    const std::shared_ptr<instance::InstanceSet> instances = server_.instances();
+    facts.serving = instances != nullptr;
+    facts.uptime_ms = wall_ms() - started_ms_;
+    facts.client_connections = server_.client_connections();
+    if (instances) {
+        const Executor control = instances->control();
+        facts.destinations = co_await run_on(control, instances->status());
+    }
+    co_return facts;
+}
+
+Awaitable<std::string> StatusReport::json() const {
+    const ServerFacts now = co_await facts();
+    co_return status_json(now, wall_ms());
+}
+
+}  // namespace obcanal::admin
