@@ -5,6 +5,7 @@
 #include "protocol/base/cell.h"
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <variant>
@@ -26,6 +27,8 @@ enum class EventType : uint8_t {
     Rename = 9,
     CIndex = 10,
     DIndex = 11,
+    XaCommit = 13,
+    XaRollback = 14,
 };
 
 enum class RowKind : uint8_t {
@@ -49,9 +52,11 @@ struct TxnMark {
 
 // Header fields that differ from entry to entry.
 struct EventMark {
-    int64_t offset = 0;        // logfileOffset
-    int64_t execute_ms = 0;    // executeTime
-    int64_t event_length = 0;  // bytes of the upstream event
+    int64_t offset = 0;             // logfileOffset
+    int64_t execute_ms = 0;         // executeTime
+    int64_t event_length = 0;       // bytes of the upstream event
+    int64_t server_id = 0;          // serverId; 0: the log has none
+    std::string_view logfile = {};  // logfileName, where the log consists of files
 };
 
 struct TxnBegin {
@@ -77,6 +82,7 @@ struct RowsChange {
     // Rows of the transaction up to and with these, filtered ones included: what resuming inside it
     // counts.
     uint64_t rows_done = 0;
+    int64_t table_id = 0;  // upstream's number of the table; 0: none
 };
 
 struct DdlChange {
@@ -89,8 +95,20 @@ struct DdlChange {
     std::string_view default_schema;  // ddlSchemaName
 };
 
+// A statement that is no DDL: what a row event was made by, changes logged as statements, settings.
+struct StatementChange {
+    EventMark mark;
+    std::optional<TxnMark> txn;  // set: a transaction of its own; otherwise part of the open one
+    EventType type = EventType::Query;  // Insert, Update or Delete: the change itself
+    std::string_view schema;
+    std::string_view table;
+    std::string_view sql;
+    std::string_view default_schema;
+};
+
 struct TxnEnd {
     EventMark mark;
+    std::string_view transaction_id = {};  // empty: the id it began with
 };
 
 // Upstream lives, and everything committed up to checkpoint_us was delivered.
@@ -98,6 +116,6 @@ struct Heartbeat {
     int64_t checkpoint_us = 0;
 };
 
-using Change = std::variant<TxnBegin, RowsChange, DdlChange, TxnEnd, Heartbeat>;
+using Change = std::variant<TxnBegin, RowsChange, DdlChange, StatementChange, TxnEnd, Heartbeat>;
 
 }  // namespace obcanal::canal

@@ -60,13 +60,19 @@ void put_prop(ReverseWriter& out, std::string_view key, std::string_view value) 
 
 }  // namespace
 
-EntryEncoder::EntryEncoder(std::string_view logfile_name) : out_(kUsualCapacity / 16) {
+EntryEncoder::EntryEncoder(std::string_view logfile_name)
+    : out_(kUsualCapacity / 16),
+      log_has_files_(logfile_name.empty()),
+      before_text_(kFixedPart),
+      after_text_(kFixedPart) {
     append_varint_field(header_start_, header_field::kVersion, 1);
-    append_bytes_field(header_start_, header_field::kLogfileName, logfile_name);
+    if (!log_has_files_)
+        append_bytes_field(header_start_, header_field::kLogfileName, logfile_name);
     append_bytes_field(header_encoding_, header_field::kServerEncode, "UTF-8");
 }
 
 void EntryEncoder::start() {
+    malformed_.reset();
     out_.shrink(kUsualCapacity);
     out_.clear();
     out_.reserve(kFixedPart);
@@ -95,6 +101,16 @@ void EntryEncoder::put_bytes_field(uint32_t field, std::string_view value) {
     out_.copy(value);
     out_.varint(value.size());
     out_.byte(bytes_tag(field));
+}
+
+// Both fields, empty ones too.
+void EntryEncoder::put_names(std::string_view schema, std::string_view table) {
+    put_bytes_field(header_field::kTableName, table);
+    put_bytes_field(header_field::kSchemaName, schema);
+}
+
+void EntryEncoder::put_gtid() {
+    if (!gtid_.empty()) put_bytes_field(header_field::kGtid, gtid_);
 }
 
 void EntryEncoder::close_message(uint32_t field, size_t begin) {
@@ -139,7 +155,29 @@ void EntryEncoder::put_converted(const ColumnPlan& column, const Cell& cell) {
     out_.copy(text_);
 }
 
+ColumnPlan::Head EntryEncoder::put_rendered(const ColumnPlan& column, const Cell& cell) {
+    const size_t begin = out_.size();
+    const TextOutcome outcome = column.text->write(cell, out_);
+    if (outcome == TextOutcome::Malformed && !malformed_) malformed_ = column.name;
+    out_.reserve(kColumnFixedPart + kFixedPart);
+    close_message(column_field::kValue, begin);
+    return outcome == TextOutcome::Promoted ? ColumnPlan::Promoted : ColumnPlan::Normal;
+}
+
+bool EntryEncoder::is_updated(const ColumnPlan& column, const Cell& before, const Cell& after) {
+    if (same_cell(before, after)) return false;
+    const bool comparable = column.text != nullptr && column.text->ambiguous() &&
+                            before.state == CellState::Value && after.state == CellState::Value;
+    if (!comparable) return true;
+    before_text_.clear();
+    after_text_.clear();
+    column.text->write(before, before_text_);
+    column.text->write(after, after_text_);
+    return as_text(before_text_.bytes()) != as_text(after_text_.bytes());
+}
+
 ColumnPlan::Head EntryEncoder::put_value(const ColumnPlan& column, const Cell& cell) {
+    if (column.text != nullptr) return put_rendered(column, cell);
     const size_t begin = out_.size();
     const bool as_is = column.kind == ValueKind::Utf8 || column.kind == ValueKind::Latin1;
     if (as_is && is_ascii(cell.data, cell.size)) {
@@ -156,7 +194,7 @@ ColumnPlan::Head EntryEncoder::put_value(const ColumnPlan& column, const Cell& c
 }
 
 void EntryEncoder::put_column(const ColumnPlan& column, const Cell& cell, bool updated) {
-    const bool has_value = cell.state == CellState::Value;
+    const bool has_value = cell.state == CellState::Value || cell.state == CellState::Difference;
     put(column.tail);
     ColumnPlan::Head head = ColumnPlan::Null;
     if (has_value) head = put_value(column, cell);
@@ -178,6 +216,7 @@ void EntryEncoder::put_column_list(
     const TablePlan& plan, std::span<const Cell> cells, uint32_t field, bool updated
 ) {
     for (size_t i = cells.size(); i-- > 0;) {
+        if (cells[i].state == CellState::Absent) continue;
         out_.reserve(cells[i].size + plan.largest_column() + kColumnFixedPart + kFixedPart);
         const size_t begin = out_.size();
         put_column(plan.columns()[i], cells[i], updated);
@@ -188,14 +227,17 @@ void EntryEncoder::put_column_list(
 void EntryEncoder::put_update(const TablePlan& plan, const RowImages& row) {
     after_.resize(row.after.size());
     for (size_t i = row.after.size(); i-- > 0;) {
+        after_[i] = {0, 0};
+        if (row.after[i].state == CellState::Absent) continue;
         out_.reserve(row.after[i].size + plan.largest_column() + kColumnFixedPart + kFixedPart);
         const size_t begin = out_.size();
-        const bool updated = !same_cell(row.before[i], row.after[i]);
+        const bool updated = is_updated(plan.columns()[i], row.before[i], row.after[i]);
         put_column(plan.columns()[i], row.after[i], updated);
         after_[i] = {begin, updated ? begin : out_.size()};
         close_message(row_data_field::kAfterColumns, begin);
     }
     for (size_t i = row.before.size(); i-- > 0;) {
+        if (row.before[i].state == CellState::Absent) continue;
         const auto [from, to] = after_[i];
         const size_t size = to - from;
         out_.reserve(
@@ -230,7 +272,13 @@ void EntryEncoder::put_row(const TablePlan& plan, const RowImages& row, RowKind 
 void EntryEncoder::put_header_front(const EventMark& mark) {
     put_varint_field(header_field::kExecuteTime, signed_varint(mark.execute_ms));
     out_.copy(header_encoding_);
+    if (mark.server_id != 0)
+        put_varint_field(header_field::kServerId, signed_varint(mark.server_id));
     put_varint_field(header_field::kLogfileOffset, signed_varint(mark.offset));
+    if (log_has_files_) {
+        out_.reserve(mark.logfile.size() + kFixedPart);
+        put_bytes_field(header_field::kLogfileName, mark.logfile);
+    }
     out_.copy(header_start_);
 }
 
@@ -242,11 +290,13 @@ Bytes EntryEncoder::encode(const RowsChange& change) {
     const auto event_type = static_cast<uint64_t>(change.kind);
     put_varint_field(row_change_field::kIsDdl, 0);
     put_varint_field(row_change_field::kEventType, event_type);
+    if (change.table_id != 0)
+        put_varint_field(row_change_field::kTableId, signed_varint(change.table_id));
     close_message(entry_field::kStoreValue, 0);
     put_varint_field(entry_field::kEntryType, static_cast<uint64_t>(EntryType::RowData));
 
     const size_t header = out_.size();
-    put_bytes_field(header_field::kGtid, gtid_);
+    put_gtid();
     if (!change.row_id.empty()) put_prop(out_, kRowId, change.row_id);
     if (change.rows.size() == 1) {
         put_prop(out_, kRowsCount, "1");
@@ -267,14 +317,15 @@ Bytes EntryEncoder::encode(const TxnBegin& change) {
     start();
     out_.reserve(2 * gtid_.size() + kFixedPart);
     put_varint_field(transaction_field::kThreadId, signed_varint(change.thread_id));
-    put_bytes_field(transaction_field::kTransactionId, gtid_);
+    if (!log_has_files_) put_bytes_field(transaction_field::kTransactionId, gtid_);
     return close_boundary(EntryType::TransactionBegin, change.mark);
 }
 
 Bytes EntryEncoder::encode(const TxnEnd& change) {
     start();
-    out_.reserve(2 * gtid_.size() + kFixedPart);
-    put_bytes_field(transaction_field::kTransactionId, gtid_);
+    out_.reserve(2 * gtid_.size() + change.transaction_id.size() + kFixedPart);
+    const bool own_id = !change.transaction_id.empty();
+    put_bytes_field(transaction_field::kTransactionId, own_id ? change.transaction_id : gtid_);
     return close_boundary(EntryType::TransactionEnd, change.mark);
 }
 
@@ -282,8 +333,9 @@ Bytes EntryEncoder::close_boundary(EntryType type, const EventMark& mark) {
     close_message(entry_field::kStoreValue, 0);
     put_varint_field(entry_field::kEntryType, static_cast<uint64_t>(type));
     const size_t header = out_.size();
-    put_bytes_field(header_field::kGtid, gtid_);
+    put_gtid();
     put_varint_field(header_field::kEventLength, signed_varint(mark.event_length));
+    if (log_has_files_) put_names({}, {});
     put_varint_field(header_field::kSourceType, kSourceTypeMysql);
     put_header_front(mark);
     close_message(entry_field::kHeader, header);
@@ -306,17 +358,47 @@ Bytes EntryEncoder::encode(const DdlChange& change) {
     put_bytes_field(row_change_field::kSql, sql);
     put_varint_field(row_change_field::kIsDdl, 1);
     put_varint_field(row_change_field::kEventType, event_type);
-    close_message(entry_field::kStoreValue, 0);
-    put_varint_field(entry_field::kEntryType, static_cast<uint64_t>(EntryType::RowData));
-
-    const size_t header = out_.size();
-    put_bytes_field(header_field::kGtid, gtid_);
-    put_varint_field(header_field::kEventType, event_type);
-    put_varint_field(header_field::kEventLength, signed_varint(change.mark.event_length));
+    const size_t header = begin_statement_header(event_type, change.mark);
     if (!change.table.empty()) put_bytes_field(header_field::kTableName, change.table);
     if (!change.schema.empty()) put_bytes_field(header_field::kSchemaName, change.schema);
+    return close_statement(header, change.mark);
+}
+
+Bytes EntryEncoder::encode(const StatementChange& change) {
+    start();
+    const std::string sql =
+        is_utf8(as_bytes(change.sql)) ? std::string(change.sql) : repair_utf8(as_bytes(change.sql));
+    out_.reserve(
+        sql.size() + change.schema.size() + change.table.size() + change.default_schema.size() +
+        gtid_.size() + kFixedPart
+    );
+    const auto event_type = static_cast<uint64_t>(change.type);
+    if (!change.default_schema.empty())
+        put_bytes_field(row_change_field::kDdlSchemaName, change.default_schema);
+    put_bytes_field(row_change_field::kSql, sql);
+    // Java sets it, to false, for changes logged as statements only.
+    const bool is_change = change.type == EventType::Insert || change.type == EventType::Update ||
+                           change.type == EventType::Delete;
+    if (is_change) put_varint_field(row_change_field::kIsDdl, 0);
+    put_varint_field(row_change_field::kEventType, event_type);
+    const size_t header = begin_statement_header(event_type, change.mark);
+    put_names(change.schema, change.table);
+    return close_statement(header, change.mark);
+}
+
+size_t EntryEncoder::begin_statement_header(uint64_t event_type, const EventMark& mark) {
+    close_message(entry_field::kStoreValue, 0);
+    put_varint_field(entry_field::kEntryType, static_cast<uint64_t>(EntryType::RowData));
+    const size_t header = out_.size();
+    put_gtid();
+    put_varint_field(header_field::kEventType, event_type);
+    put_varint_field(header_field::kEventLength, signed_varint(mark.event_length));
+    return header;
+}
+
+Bytes EntryEncoder::close_statement(size_t header, const EventMark& mark) {
     put_varint_field(header_field::kSourceType, kSourceTypeMysql);
-    put_header_front(change.mark);
+    put_header_front(mark);
     close_message(entry_field::kHeader, header);
     close_message(messages_field::kMessages, 0);
     return out_.bytes();

@@ -20,14 +20,20 @@ namespace obcanal::canal {
 
 class EntryEncoder {
  public:
-    // `logfile_name`: Header.logfileName of every entry.
+    // `logfile_name`: Header.logfileName of every entry; empty: each mark names its file, and
+    // boundaries carry empty names, as Java Canal sends them from a MySQL binlog.
     explicit EntryEncoder(std::string_view logfile_name);
+
+    // A value of the last change that is none of its column's type: its column. The entry must not
+    // be used.
+    const std::optional<std::string>& malformed_column() const { return malformed_; }
 
     // The bytes are valid until the next call. Begin and Ddl start a transaction whose id becomes
     // Header.gtid of all entries up to its end.
     Bytes encode(const TxnBegin& change);
     Bytes encode(const RowsChange& change);
     Bytes encode(const DdlChange& change);
+    Bytes encode(const StatementChange& change);
     Bytes encode(const TxnEnd& change);
 
  private:
@@ -43,7 +49,15 @@ class EntryEncoder {
     void put_column(const ColumnPlan& column, const Cell& cell, bool updated);
     // The value's text and which head goes with it.
     ColumnPlan::Head put_value(const ColumnPlan& column, const Cell& cell);
+    ColumnPlan::Head put_rendered(const ColumnPlan& column, const Cell& cell);
     void put_converted(const ColumnPlan& column, const Cell& cell);
+    bool is_updated(const ColumnPlan& column, const Cell& before, const Cell& after);
+    void put_gtid();
+    void put_names(std::string_view schema, std::string_view table);
+    // The two halves of an entry with a statement, around the header's names; the first returns
+    // where the header began.
+    size_t begin_statement_header(uint64_t event_type, const EventMark& mark);
+    Bytes close_statement(size_t header, const EventMark& mark);
     void put_row(const TablePlan& plan, const RowImages& row, RowKind kind);
     void put_column_list(
         const TablePlan& plan, std::span<const Cell> cells, uint32_t field, bool updated
@@ -58,10 +72,14 @@ class EntryEncoder {
     CharsetDecoder* decoder(const std::string& charset);
 
     ReverseWriter out_;
+    bool log_has_files_;
     std::string header_start_;     // version, logfileName
     std::string header_encoding_;  // serverenCode
     std::string gtid_;
-    std::string text_;  // scratch of converted values
+    std::string text_;           // scratch of converted values
+    ReverseWriter before_text_;  // scratch of is_updated()
+    ReverseWriter after_text_;
+    std::optional<std::string> malformed_;
     std::vector<Extent> after_;
     std::vector<std::pair<std::string, std::optional<CharsetDecoder>>> charsets_;
 };

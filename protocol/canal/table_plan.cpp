@@ -75,6 +75,8 @@ TablePlan::TablePlan(const TableSpec& spec) : schema_(spec.schema), table_(spec.
         plan.fraction_digits = column.fraction_digits;
         plan.zone_offset_seconds = column.zone_offset_seconds;
         plan.charset = column.charset;
+        plan.name = column.name;
+        plan.text = column.text;
         columns_.push_back(std::move(plan));
     }
 }

@@ -4,10 +4,12 @@
 #pragma once
 
 #include "protocol/base/bytes.h"
+#include "protocol/base/cell.h"
 
 #include <array>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,9 +39,10 @@ struct ColumnSpec {
     bool unique_key =
         false;  // key because of a unique index, there being no primary key: marked in props
     ValueKind kind = ValueKind::Utf8;
-    std::string charset = {};         // ValueKind::Charset: MySQL's name
-    int32_t fraction_digits = 0;      // ValueKind::UnixTimestamp
-    int32_t zone_offset_seconds = 0;  // ValueKind::UnixTimestamp: east of Greenwich
+    std::string charset = {};                   // ValueKind::Charset: MySQL's name
+    int32_t fraction_digits = 0;                // ValueKind::UnixTimestamp
+    int32_t zone_offset_seconds = 0;            // ValueKind::UnixTimestamp: east of Greenwich
+    std::shared_ptr<const CellText> text = {};  // makes the text, whatever `kind` says
 };
 
 struct TableSpec {
@@ -65,6 +68,8 @@ struct ColumnPlan {
     int32_t fraction_digits;
     int32_t zone_offset_seconds;
     std::string charset;
+    std::string name;
+    std::shared_ptr<const CellText> text;
 };
 
 class TablePlan {

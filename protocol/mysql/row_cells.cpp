@@ -155,11 +155,11 @@ Result<RowsEvent> parse_rows(const Event& event, const BinlogFormat& format, std
     rows.present_after = form.kind == RowsKind::Update ? in.take(bitmap) : rows.present;
     if (!in.ok()) return bad_event(event, "truncated");
     if (form.compressed) {
-        // What stands in front stays there: cells may be read from somewhat before their begin.
-        const Bytes front = event.body.first(in.position());
-        const auto inflated = inflate_event_part(in.take(in.remaining()), front, text);
+        // Cells may be read from somewhat before their begin.
+        static constexpr std::array<std::byte, kCellPadding> kFront{};
+        const auto inflated = inflate_event_part(in.take(in.remaining()), kFront, text);
         if (!inflated) return bad_event(event, inflated.error().detail);
-        rows.rows = as_bytes(text).subspan(front.size());
+        rows.rows = as_bytes(text).subspan(kFront.size());
     } else {
         rows.rows = in.take(in.remaining());
     }

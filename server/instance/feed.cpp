@@ -44,6 +44,16 @@ std::optional<Feed::Step> Feed::encode(const Change& change) {
         const EntryKind kind = isolated ? EntryKind::Ddl : EntryKind::Statement;
         return Step{encoder_.encode(*ddl), {kind, 0, 0, ddl->mark}, true};
     }
+    if (const auto* statement = std::get_if<canal::StatementChange>(&change)) {
+        const bool alone = statement->txn.has_value();
+        if (alone) {
+            buffer_.begin(*statement->txn);
+            open_rows_.reset();
+            rows_done_ = 0;
+        }
+        const EntryFacts facts{EntryKind::Statement, 0, rows_done_, statement->mark};
+        return Step{encoder_.encode(*statement), facts, alone};
+    }
     note_heartbeat(std::get<canal::Heartbeat>(change).checkpoint_us);
     return std::nullopt;
 }
@@ -52,6 +62,13 @@ Awaitable<Result<void>> Feed::emit(std::span<const Change> changes) {
     for (const Change& change : changes) {
         const std::optional<Step> step = encode(change);
         if (!step) continue;
+        if (encoder_.malformed_column()) {
+            co_return Error{
+                Errc::BadPacket,
+                Retry::Never,
+                "column " + *encoder_.malformed_column() + ": its bytes are no value of its type"
+            };
+        }
         while (!buffer_.append(step->record, step->facts)) {
             Result<void> piece = co_await buffer_.flush(false);
             if (!piece) co_return piece;

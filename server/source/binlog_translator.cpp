@@ -1,0 +1,392 @@
+#include "server/source/binlog_translator.h"
+
+#include "protocol/base/text.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace obcanal::source {
+namespace {
+
+using canal::EventType;
+using mysql::Event;
+using LogEvent = mysql::EventType;
+
+bool ends_with_word(std::string_view sql, std::string_view word) {
+    sql = trim(sql);
+    return sql.size() >= word.size() &&
+           equals_ignore_case(sql.substr(sql.size() - word.size()), word);
+}
+
+bool starts_with_word(std::string_view sql, std::string_view word) {
+    sql = trim(sql);
+    return sql.size() >= word.size() && equals_ignore_case(sql.substr(0, word.size()), word);
+}
+
+bool is_dml(EventType type) {
+    return type == EventType::Insert || type == EventType::Update || type == EventType::Delete;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<BinlogTranslator>> BinlogTranslator::make(
+    const config::InstanceConfig& config,
+    schema::Catalog& catalog,
+    const LiveFilter& filter,
+    BinlogColumnOptions options,
+    SourceState& state
+) {
+    auto columns = filter::ColumnFilter::parse(config.filter_field, config.filter_black_field);
+    if (!columns) return std::move(columns).error();
+    return std::unique_ptr<BinlogTranslator>(new BinlogTranslator(
+        config, catalog, std::move(*columns), filter, std::move(options), state
+    ));
+}
+
+BinlogTranslator::BinlogTranslator(
+    const config::InstanceConfig& config,
+    schema::Catalog& catalog,
+    filter::ColumnFilter columns,
+    const LiveFilter& filter,
+    BinlogColumnOptions options,
+    SourceState& state
+)
+    : config_(config),
+      catalog_(catalog),
+      state_(state),
+      tables_(
+          catalog, std::move(columns), filter, std::move(options), config.binlog.filter_table_error
+      ) {}
+
+void BinlogTranslator::begin_log(std::string_view file, uint64_t position) {
+    file_ = file;
+    position_ = position;
+    tables_.forget();
+}
+
+Error BinlogTranslator::located(Error error) const {
+    return std::move(error).in(file_ + ":" + std::to_string(mark_.offset));
+}
+
+Result<void> BinlogTranslator::begin(Bytes bytes) {
+    changes_.clear();
+    tables_.refresh_filter();
+    auto event = reader_.read(bytes);
+    mark_.logfile = file_;
+    if (!event) {
+        mark_.offset = static_cast<int64_t>(position_);
+        return located(std::move(event).error());
+    }
+    const mysql::EventHeader& header = event->header;
+    if (header.end_position != 0 && !header.artificial()) {
+        // Positions in the log have 32 bits, files may be larger.
+        constexpr uint64_t kWrap = uint64_t{1} << 32;
+        uint64_t end = position_ / kWrap * kWrap + header.end_position;
+        if (end < position_) end += kWrap;
+        position_ = end;
+        mark_.offset = static_cast<int64_t>(end - header.length);
+    } else {
+        mark_.offset = static_cast<int64_t>(position_);
+    }
+    mark_.execute_ms = int64_t{header.timestamp} * 1000;
+    mark_.event_length = header.length;
+    mark_.server_id = header.server_id;
+    state_.records.fetch_add(1, std::memory_order_relaxed);
+    if (header.type == LogEvent::TransactionPayload) {
+        auto payload = mysql::PayloadReader::open(event->body);
+        if (!payload) return located(std::move(payload).error());
+        payload_ = std::move(*payload);
+        return {};
+    }
+    pending_ = *event;
+    return {};
+}
+
+Result<bool> BinlogTranslator::next() {
+    changes_.clear();
+    if (pending_) {
+        const Event event = *pending_;
+        pending_.reset();
+        auto taken = take(event);
+        if (!taken) return located(std::move(taken).error());
+        return !changes_.empty();
+    }
+    while (payload_) {
+        const auto bytes = payload_->next();
+        if (!bytes) return located(bytes.error());
+        if (!*bytes) {
+            payload_.reset();
+            break;
+        }
+        const auto inner = reader_.read_inner(**bytes);
+        if (!inner) return located(inner.error());
+        auto taken = take(*inner);
+        if (!taken) return located(std::move(taken).error());
+        if (!changes_.empty()) return true;
+    }
+    return false;
+}
+
+Result<void> BinlogTranslator::take(const Event& event) {
+    switch (event.header.type) {
+        case LogEvent::Query:
+        case LogEvent::QueryCompressed:
+        case LogEvent::ExecuteLoadQuery: return take_query(event);
+        case LogEvent::TableMap: return tables_.add(event, reader_.format());
+        case LogEvent::Xid: {
+            const auto xid = mysql::parse_xid(event);
+            if (!xid) return xid.error();
+            end_group(std::to_string(*xid));
+            return {};
+        }
+        case LogEvent::Rotate: {
+            const auto rotate = mysql::parse_rotate(event);
+            if (!rotate) return rotate.error();
+            begin_log(rotate->file, rotate->position);
+            return {};
+        }
+        case LogEvent::MariadbGtid: {
+            const auto gtid = mysql::parse_mariadb_gtid(event);
+            if (!gtid) return gtid.error();
+            // Java Canal makes no entry of the beginning of a group; a DDL is a group of its own.
+            if ((gtid->flags & mysql::MariadbGtidEvent::kStandalone) != 0) return {};
+            return begin_group(0, false);
+        }
+        case LogEvent::RowsQuery:
+        case LogEvent::AnnotateRows: {
+            const auto sql = mysql::parse_rows_query(event);
+            if (!sql) return sql.error();
+            if (!config_.filter_query_dml) add_statement(EventType::Query, *sql);
+            return {};
+        }
+        case LogEvent::IntVar:
+        case LogEvent::Rand:
+        case LogEvent::UserVar: return take_variable(event);
+        case LogEvent::Incident: {
+            const auto incident = mysql::parse_incident(event);
+            if (!incident) return incident.error();
+            return Error{
+                Errc::Refused,
+                Retry::Never,
+                "the source says that its log misses events (incident " +
+                    std::to_string(incident->number) + "): " + printable(incident->message)
+            };
+        }
+        case LogEvent::FormatDescription:
+        case LogEvent::Stop:
+        case LogEvent::Gtid:
+        case LogEvent::TaggedGtid:
+        case LogEvent::AnonymousGtid:
+        case LogEvent::PreviousGtids:
+        case LogEvent::XaPrepare:
+        case LogEvent::BinlogCheckpoint:
+        case LogEvent::MariadbGtidList:
+        case LogEvent::StartEncryption:
+        case LogEvent::TransactionContext:
+        case LogEvent::ViewChange:
+        case LogEvent::Heartbeat:
+        case LogEvent::HeartbeatV2:
+        case LogEvent::Ignorable:
+        // Files of LOAD DATA logged as a statement, which follows.
+        case LogEvent::BeginLoadQuery:
+        case LogEvent::AppendBlock:
+        case LogEvent::DeleteFile: return {};
+        default: break;
+    }
+    if (mysql::is_rows_event(event.header.type)) return take_rows(event);
+    if (event.header.ignorable()) return {};
+    return Error{
+        Errc::Unsupported,
+        Retry::Never,
+        mysql::event_type_name(event.header.type) + ": not known, and not marked as ignorable"
+    };
+}
+
+canal::TxnMark BinlogTranslator::txn_mark() const {
+    canal::TxnMark mark;
+    mark.commit_us = mark_.execute_ms * 1000;
+    mark.ordered = true;
+    return mark;
+}
+
+Result<void> BinlogTranslator::begin_group(int64_t thread_id, bool visible) {
+    if (in_group_) {
+        return Error{
+            Errc::BadPacket, Retry::Backoff, "a transaction begins before the last one has ended"
+        };
+    }
+    in_group_ = true;
+    group_rows_ = 0;
+    canal::TxnBegin change;
+    change.mark = mark_;
+    change.txn = txn_mark();
+    change.thread_id = thread_id;
+    change.resumed = !visible;
+    changes_.emplace_back(change);
+    return {};
+}
+
+void BinlogTranslator::end_group(std::string_view id) {
+    if (!in_group_) return;
+    in_group_ = false;
+    id_ = id;
+    changes_.emplace_back(canal::TxnEnd{mark_, id_});
+}
+
+void BinlogTranslator::add_statement(EventType type, std::string_view sql) {
+    canal::StatementChange change;
+    change.mark = mark_;
+    if (!in_group_) change.txn = txn_mark();
+    change.type = type;
+    change.sql = sql;
+    changes_.emplace_back(change);
+}
+
+Result<void> BinlogTranslator::take_variable(const Event& event) {
+    auto statement = mysql::variable_statement(event);
+    if (!statement) return statement.error();
+    text_ = std::move(*statement);
+    if (!config_.filter_query_dml) add_statement(EventType::Query, text_);
+    return {};
+}
+
+Result<void> BinlogTranslator::take_query(const Event& event) {
+    auto query = mysql::parse_query(event, reader_.format(), text_);
+    if (!query) return query.error();
+    if (ends_with_word(query->sql, "BEGIN")) return begin_group(query->thread_id, true);
+    // A rolled back group is logged for what it changed in tables without transactions.
+    if (ends_with_word(query->sql, "COMMIT") || equals_ignore_case(trim(query->sql), "ROLLBACK")) {
+        end_group("0");
+        return {};
+    }
+    if (starts_with_word(query->sql, "XA START") && !in_group_)
+        return begin_group(query->thread_id, true);
+    if (starts_with_word(query->sql, "XA END")) {
+        end_group("0");
+        return {};
+    }
+    const bool commits = starts_with_word(query->sql, "XA COMMIT");
+    if (commits || starts_with_word(query->sql, "XA ROLLBACK")) {
+        end_group("0");
+        add_statement(commits ? EventType::XaCommit : EventType::XaRollback, query->sql);
+        return {};
+    }
+    return take_statement(*query);
+}
+
+bool BinlogTranslator::passes(const schema::DdlEffect& effect) const {
+    if (effect.type == EventType::Query) return true;
+    if (tables_.wants(effect.schema, effect.table)) return true;
+    return effect.type == EventType::Rename &&
+           tables_.wants(effect.original_schema, effect.original_table);
+}
+
+Result<void> BinlogTranslator::take_statement(const mysql::QueryEvent& query) {
+    const std::vector<schema::DdlEffect> effects = schema::read_ddl(query.sql, query.schema);
+    if (!catalog_.apply(query.sql, query.schema).empty()) tables_.forget();
+    if (effects.empty()) return {};
+    const schema::DdlEffect& first = effects.front();
+    const bool wanted = std::any_of(effects.begin(), effects.end(), [this](const auto& effect) {
+        return passes(effect);
+    });
+    if (!wanted || (is_dml(first.type) ? config_.filter_query_dml : config_.filter_query_ddl))
+        return {};
+    schema_ = first.schema;
+    table_ = first.table;
+    if (is_dml(first.type)) {
+        canal::StatementChange change;
+        change.mark = mark_;
+        if (!in_group_) change.txn = txn_mark();
+        change.type = first.type;
+        change.schema = schema_;
+        change.table = table_;
+        change.sql = query.sql;
+        change.default_schema = query.schema;
+        changes_.emplace_back(change);
+        return {};
+    }
+    canal::DdlChange change;
+    change.mark = mark_;
+    change.txn = txn_mark();
+    change.type = first.type;
+    change.schema = schema_;
+    change.table = table_;
+    change.sql = query.sql;
+    change.default_schema = query.schema;
+    changes_.emplace_back(change);
+    return {};
+}
+
+bool BinlogTranslator::wants(mysql::RowsKind kind) const {
+    if (config_.filter_rows) return false;
+    switch (kind) {
+        case mysql::RowsKind::Insert: return !config_.filter_dml_insert;
+        case mysql::RowsKind::Update: return !config_.filter_dml_update;
+        case mysql::RowsKind::Delete: return !config_.filter_dml_delete;
+    }
+    return true;
+}
+
+Result<void> BinlogTranslator::take_rows(const Event& event) {
+    const auto rows = mysql::parse_rows(event, reader_.format(), text_);
+    if (!rows) return rows.error();
+    const BinlogTable* table = tables_.find(rows->table_id);
+    if (table == nullptr) {
+        return bad_event(event, "no table map for table " + std::to_string(rows->table_id));
+    }
+    if (!in_group_) return bad_event(event, table->name + ": rows outside of any transaction");
+    if (!table->wanted || !wants(rows->kind)) return {};
+    mysql::RowReader reader(*rows, table->layout);
+    if (!reader.fits()) return bad_event(event, table->name + ": other columns than its table map");
+
+    const bool has_before = rows->kind != mysql::RowsKind::Insert;
+    const bool has_after = rows->kind != mysql::RowsKind::Delete;
+    const size_t width = table->kept.size();
+    before_.resize(rows->columns);
+    after_.resize(rows->columns);
+    cells_.clear();
+    images_.clear();
+    size_t count = 0;
+    for (; !reader.at_end(); ++count) {
+        if (!reader.next(before_, after_)) {
+            return bad_event(
+                event, table->name + ": row " + std::to_string(count + 1) + " is malformed"
+            );
+        }
+        if (has_before) {
+            for (const uint32_t at : table->kept) cells_.push_back(before_[at]);
+        }
+        if (has_after) {
+            for (const uint32_t at : table->kept) cells_.push_back(after_[at]);
+        }
+    }
+    // Cells have stopped moving.
+    const std::span<const Cell> all(cells_);
+    const size_t stride = width * ((has_before ? 1U : 0U) + (has_after ? 1U : 0U));
+    for (size_t i = 0; i < count; ++i) {
+        canal::RowImages& images = images_.emplace_back();
+        std::span<const Cell> row = all.subspan(i * stride, stride);
+        if (has_before) {
+            images.before = row.first(width);
+            row = row.subspan(width);
+        }
+        if (has_after) images.after = row;
+    }
+    group_rows_ += count;
+    state_.rows.fetch_add(count, std::memory_order_relaxed);
+    canal::RowsChange change;
+    change.plan = table->plan.get();
+    switch (rows->kind) {
+        case mysql::RowsKind::Insert: change.kind = canal::RowKind::Insert; break;
+        case mysql::RowsKind::Update: change.kind = canal::RowKind::Update; break;
+        case mysql::RowsKind::Delete: change.kind = canal::RowKind::Delete; break;
+    }
+    change.rows = images_;
+    change.mark = mark_;
+    change.rows_done = group_rows_;
+    change.table_id = static_cast<int64_t>(rows->table_id);
+    changes_.emplace_back(change);
+    return {};
+}
+
+}  // namespace obcanal::source
