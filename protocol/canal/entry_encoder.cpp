@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstring>
+#include <limits>
 
 namespace obcanal::canal {
 namespace {
@@ -40,7 +41,8 @@ bool same_cell(const Cell& a, const Cell& b) {
 // Whether a decimal number is above the limit; anything that is no number is not.
 bool is_above(const Cell& cell, uint64_t limit) {
     constexpr size_t kShortestPromoted = 3;  // "128"
-    if (cell.size < kShortestPromoted) return false;
+    if (limit == std::numeric_limits<uint64_t>::max() || cell.size < kShortestPromoted)
+        return false;
     const auto value = parse_uint(as_text({cell.data, cell.size}));
     return value && *value > limit;
 }

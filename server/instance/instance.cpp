@@ -6,6 +6,7 @@
 #include "server/source/registry.h"
 
 #include <algorithm>
+#include <limits>
 #include <random>
 #include <utility>
 
@@ -32,6 +33,18 @@ store::TxnBufferOptions buffer_options(const config::InstanceConfig& config) {
 // Heartbeats move cursors of quiet destinations; each move is a disk sync, and nobody resumes from
 // so fresh a checkpoint.
 constexpr std::chrono::seconds kIdleCursorPeriod{10};
+
+// Counts a get() as long as it waits.
+class WaitingGet {
+ public:
+    explicit WaitingGet(int& count) : count_(count) { ++count_; }
+    ~WaitingGet() { --count_; }
+    WaitingGet(const WaitingGet&) = delete;
+    WaitingGet& operator=(const WaitingGet&) = delete;
+
+ private:
+    int& count_;
+};
 
 std::chrono::milliseconds with_jitter(std::chrono::milliseconds delay) {
     thread_local std::minstd_rand random{std::random_device{}()};
@@ -311,6 +324,24 @@ Result<GetReply> Instance::take(const GetRequest& request, store::BatchLimit lim
     return GetReply{*id, std::move(batch)};
 }
 
+// When several clients wait, each entry wakes them all; see EventRing::wake_readers_at.
+void Instance::wake_for(store::BatchLimit limit) {
+    if (waiting_gets_ > 1) {
+        ring_.wake_readers_at({0}, 0);
+    } else if (next_ > ring_.published()) {
+        ring_.wake_readers_at(next_, std::numeric_limits<int64_t>::max());
+    } else if (limit.bytes < 0) {
+        ring_.wake_readers_at(
+            {next_.value + limit.entries - 1}, std::numeric_limits<int64_t>::max()
+        );
+    } else {
+        const store::Slot& first = ring_.slot(next_);
+        ring_.wake_readers_at(
+            {std::numeric_limits<int64_t>::max()}, first.end_bytes - first.size + limit.bytes
+        );
+    }
+}
+
 Awaitable<Result<GetReply>> Instance::get(GetRequest request, Cancelled cancelled) {
     const std::shared_ptr<Instance> self = shared_from_this();
     if (Result<void> running = check_running(); !running) co_return std::move(running).error();
@@ -334,8 +365,10 @@ Awaitable<Result<GetReply>> Instance::get(GetRequest request, Cancelled cancelle
     const bool forever = *request.wait > SteadyTime::max() - now;
     const SteadyTime deadline = forever ? SteadyTime::max() : now + *request.wait;
     const std::chrono::nanoseconds linger = std::chrono::milliseconds(config_.get_linger_ms);
+    const WaitingGet counted(waiting_gets_);
     for (;;) {
         ring_.readable().arm();
+        wake_for(limit);
         if (cancelled->load()) co_return Error{Errc::Closed, Retry::Never, "the client went away"};
         if (Result<void> running = check_running(); !running) co_return std::move(running).error();
         SteadyTime until = deadline;

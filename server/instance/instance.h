@@ -98,6 +98,7 @@ class Instance : public std::enable_shared_from_this<Instance> {
     Result<void> check_running() const;
     Result<void> use_filter(const std::string& expression);
     void note_failure(std::string cause);
+    void wake_for(store::BatchLimit limit);
     Result<GetReply> take(const GetRequest& request, store::BatchLimit limit);
     store::BatchLimit limit_of(const GetRequest& request) const;
     // Moves cursors that nothing outstanding holds back to the latest heartbeat.
@@ -128,7 +129,8 @@ class Instance : public std::enable_shared_from_this<Instance> {
     std::atomic<bool> source_failed_{false};
     std::atomic<Phase> phase_{Phase::Idle};
     canal::Sequence next_{0};  // the entry that the next get() begins with
-    StageStatus got_;          // furthest, so that a rollback does not count twice
+    int waiting_gets_ = 0;
+    StageStatus got_;  // furthest, so that a rollback does not count twice
     StageStatus acked_;
     ClientCounters client_counters_;
     mutable std::mutex failure_mutex_;

@@ -88,7 +88,12 @@ bool EventRing::try_put(std::span<Slot> entries) {
     put_bytes_.store(total);
     put_rows_.store(end_rows_, std::memory_order_relaxed);
     published_.store(at, std::memory_order_release);
-    readable_.notify();
+    // Against wake_readers_at(): either this sees what a reader waits for, or the reader sees what
+    // was published.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    const bool wanted = at >= wake_at_entry_.load(std::memory_order_relaxed) ||
+                        total >= wake_at_bytes_.load(std::memory_order_relaxed);
+    if (wanted) readable_.notify();
     return true;
 }
 
@@ -170,6 +175,12 @@ Batch EventRing::get(Sequence from, BatchLimit limit) const {
         at = end + 1;
     }
     return batch;
+}
+
+void EventRing::wake_readers_at(Sequence entry, int64_t bytes) {
+    wake_at_entry_.store(entry.value, std::memory_order_relaxed);
+    wake_at_bytes_.store(bytes, std::memory_order_relaxed);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
 }
 
 bool EventRing::is_full(Sequence from, BatchLimit limit) const {

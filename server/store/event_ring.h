@@ -109,6 +109,10 @@ class EventRing {
     // Frees everything up to `upto`; `visit` sees each entry once, in order. REQUIRES: upto <=
     // published().
     void ack(Sequence upto, const std::function<void(const Slot&)>& visit);
+    // The first of these totals that is reached ends a wait for readable(): entries as a sequence,
+    // bytes as put_bytes(). A client that waits for a large batch is not woken by each transaction.
+    // Set after readable().arm() and before published() is looked at.
+    void wake_readers_at(Sequence entry, int64_t bytes);
     Notifier& readable() { return readable_; }
 
  private:
@@ -134,6 +138,8 @@ class EventRing {
     alignas(64) std::atomic<int64_t> published_{-1};
     std::atomic<int64_t> put_bytes_{0};
     std::atomic<int64_t> put_rows_{0};
+    std::atomic<int64_t> wake_at_entry_{0};
+    std::atomic<int64_t> wake_at_bytes_{0};
     std::atomic<int64_t> blocked_ns_{0};
     alignas(64) std::atomic<int64_t> acked_{-1};
     std::atomic<int64_t> acked_bytes_{0};
