@@ -86,8 +86,9 @@ class Server {
             signals_.stop();
         });
         signals_.run();
-        front_.stop();
-        feed_.stop();
+        // The thread that ended us may still be on its way out of signals_.stop().
+        front_.join();
+        feed_.join();
         flush_log();
         return exit_code_;
     }
@@ -111,7 +112,7 @@ class Server {
             );
             notify_service_manager("READY=1");
             const Executor signals = signals_.executor();
-            const int signal = co_await run_on(signals, wait_for_stop_signal());
+            const int signal = co_await run_on(signals, stop_signal_.wait());
             log_.info("stopping", {{"signal", signal}});
             notify_service_manager("STOPPING=1");
         } else {
@@ -174,6 +175,7 @@ class Server {
     Runtime front_{1};
     Runtime feed_{1};
     Runtime signals_{1};
+    StopSignal stop_signal_{signals_.executor()};
     Service service_;
     admin::StatusReport report_;
     std::unique_ptr<admin::AdminPort> admin_;

@@ -70,7 +70,7 @@ Awaitable<Result<bool>> Service::start() {
     }
     std::shared_ptr<session::ClientPort> clients = std::move(opened).value();
     co_await run_on(set->control(), set->start(destinations_));
-    asio::co_spawn(clients->strand(), clients->run(), asio::detached);
+    clients->start();
     {
         const std::lock_guard lock(mutex_);
         instances_ = std::move(set);

@@ -22,10 +22,7 @@ struct Runtime::State {
 
 Runtime::Runtime(size_t threads) : state_(std::make_unique<State>(threads)) {}
 
-Runtime::~Runtime() {
-    stop();
-    for (std::thread& thread : state_->threads) thread.join();
-}
+Runtime::~Runtime() { join(); }
 
 Executor Runtime::executor() { return state_->context.get_executor(); }
 
@@ -34,6 +31,12 @@ Executor Runtime::make_strand() { return asio::make_strand(state_->context); }
 void Runtime::stop() {
     state_->work.reset();
     state_->context.stop();
+}
+
+void Runtime::join() {
+    stop();
+    for (std::thread& thread : state_->threads) thread.join();
+    state_->threads.clear();
 }
 
 void Runtime::start() {
@@ -67,14 +70,23 @@ Awaitable<void> BlockingLane::run(std::function<void()> work) {
     );
 }
 
-Awaitable<int> wait_for_stop_signal() {
-    const Executor executor = co_await asio::this_coro::executor;
-    asio::signal_set signals(executor, SIGINT, SIGTERM);
-    auto [code, number] = co_await signals.async_wait(kNoThrow);
+struct StopSignal::State {
+    explicit State(const Executor& executor) : signals(executor, SIGINT, SIGTERM) {}
+
+    asio::signal_set signals;
+};
+
+StopSignal::StopSignal(const Executor& executor) : state_(std::make_unique<State>(executor)) {}
+
+StopSignal::~StopSignal() = default;
+
+Awaitable<int> StopSignal::wait() {
+    auto [code, number] = co_await state_->signals.async_wait(kNoThrow);
+    if (code) co_return 0;
     // From here on a second signal must not wait for anything of ours.
     std::signal(SIGINT, [](int) { std::_Exit(1); });
     std::signal(SIGTERM, [](int) { std::_Exit(1); });
-    co_return code ? 0 : number;
+    co_return number;
 }
 
 }  // namespace obcanal

@@ -13,12 +13,15 @@ namespace obcanal {
 class Runtime {
  public:
     explicit Runtime(size_t threads);
-    ~Runtime();  // stops and joins
+    ~Runtime();  // stops and joins, as join() does
 
     Executor executor();
     Executor make_strand();
     // Returns from run() and lets the threads end.
     void stop();
+    // stop(), and returns when the threads have ended: nothing of theirs runs any more. From none
+    // of them.
+    void join();
     // Starts the threads; they run until stop().
     void start();
     // Runs in the calling thread too, until stop().
@@ -45,8 +48,20 @@ class BlockingLane {
     std::unique_ptr<State> state_;
 };
 
-// Returns the number of the first SIGINT or SIGTERM; a second one ends the process at once with
-// status 1.
-Awaitable<int> wait_for_stop_signal();
+// SIGINT and SIGTERM: from its construction on they are kept for wait() instead of ending the
+// process.
+class StopSignal {
+ public:
+    explicit StopSignal(const Executor& executor);
+    ~StopSignal();
+
+    // On the executor. The number of the first one, 0 when this is destroyed before it comes; a
+    // second one ends the process at once with status 1.
+    Awaitable<int> wait();
+
+ private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
 
 }  // namespace obcanal

@@ -15,7 +15,7 @@ void Foreground::stop() {
 }
 
 Awaitable<void> Foreground::wait_for_signal() {
-    const int signal = co_await wait_for_stop_signal();
+    const int signal = co_await stop_signal_.wait();
     if (signal != 0) stop();
 }
 

@@ -34,6 +34,7 @@ class Foreground {
 
     Runtime loop_{1};
     Runtime signals_{1};
+    StopSignal stop_signal_{signals_.executor()};
     std::atomic<bool> stopping_{false};
     std::function<void()> on_stop_;
     int status_ = 0;

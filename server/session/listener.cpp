@@ -31,8 +31,9 @@ struct ClientPort::State {
         : listener(std::move(bound)),
           strand(own),
           context{instances, std::move(auth), access::LoginLimiter(login_failures)},
-          sessions(own) {}
+          tasks(own) {}
 
+    Awaitable<void> accept_connections();
     Awaitable<void> serve(std::shared_ptr<Session> session);
 
     Logger log{"client-port"};
@@ -40,7 +41,7 @@ struct ClientPort::State {
     Listener listener;
     Executor strand;
     SessionContext context;
-    TaskGroup sessions;
+    TaskGroup tasks;  // accepting, and one for each session
     std::list<std::weak_ptr<Session>> open;
     bool closing = false;
 };
@@ -83,23 +84,22 @@ Awaitable<void> ClientPort::State::serve(std::shared_ptr<Session> session) {
     open.erase(entry);
 }
 
-Awaitable<void> ClientPort::run() {
-    State& state = *state_;
-    while (!state.closing) {
-        Result<Stream> accepted = co_await state.listener.accept();
-        if (state.closing) break;
+void ClientPort::start() { state_->tasks.spawn(state_->strand, state_->accept_connections()); }
+
+Awaitable<void> ClientPort::State::accept_connections() {
+    while (!closing) {
+        Result<Stream> accepted = co_await listener.accept();
+        if (closing) break;
         if (accepted) {
-            auto session = std::make_shared<Session>(std::move(accepted).value(), state.context);
-            state.sessions.spawn(state.strand, state.serve(std::move(session)));
+            auto session = std::make_shared<Session>(std::move(accepted).value(), context);
+            tasks.spawn(strand, serve(std::move(session)));
             continue;
         }
-        const int64_t held = state.accept_gate.pass();
+        const int64_t held = accept_gate.pass();
         if (held >= 0) {
-            state.log.warn(
-                "can't accept", {{"cause", accepted.error().detail}, {"held_back", held}}
-            );
+            log.warn("can't accept", {{"cause", accepted.error().detail}, {"held_back", held}});
         }
-        asio::steady_timer pause(state.strand, kAcceptPause);
+        asio::steady_timer pause(strand, kAcceptPause);
         co_await pause.async_wait(kNoThrow);
     }
 }
@@ -117,12 +117,12 @@ Awaitable<void> ClientPort::close(std::chrono::milliseconds grace) {
     };
     tell_all(&Session::finish);
     const SteadyTime limit = steady_now() + grace;
-    while (state.sessions.running() > 0 && steady_now() < limit) {
+    while (state.tasks.running() > 0 && steady_now() < limit) {
         asio::steady_timer pause(state.strand, kClosePoll);
         co_await pause.async_wait(kNoThrow);
     }
     tell_all(&Session::abort);
-    co_await state.sessions.wait_for_all();
+    co_await state.tasks.wait_for_all();
 }
 
 }  // namespace obcanal::session

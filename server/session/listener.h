@@ -25,11 +25,12 @@ class ClientPort {
     uint16_t port() const;
     size_t connections() const;  // any thread
 
+    // Accepts from here on until close().
+    void start();
+
     // -- strand(): the port's own
     Executor strand() const;
-    // Accepts until close().
-    Awaitable<void> run();
-    // Ends run() and, after at most `grace` for frames in flight, the sessions.
+    // Ends what start() began and, after at most `grace` for frames in flight, the sessions.
     Awaitable<void> close(std::chrono::milliseconds grace);
 
  private:
