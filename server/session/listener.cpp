@@ -31,7 +31,8 @@ struct ClientPort::State {
         : listener(std::move(bound)),
           strand(own),
           context{instances, std::move(auth), access::LoginLimiter(login_failures)},
-          tasks(own) {}
+          accepting(own),
+          sessions(own) {}
 
     Awaitable<void> accept_connections();
     Awaitable<void> serve(std::shared_ptr<Session> session);
@@ -41,7 +42,8 @@ struct ClientPort::State {
     Listener listener;
     Executor strand;
     SessionContext context;
-    TaskGroup tasks;  // accepting, and one for each session
+    TaskGroup accepting;
+    TaskGroup sessions;
     std::list<std::weak_ptr<Session>> open;
     bool closing = false;
 };
@@ -84,7 +86,7 @@ Awaitable<void> ClientPort::State::serve(std::shared_ptr<Session> session) {
     open.erase(entry);
 }
 
-void ClientPort::start() { state_->tasks.spawn(state_->strand, state_->accept_connections()); }
+void ClientPort::start() { state_->accepting.spawn(state_->strand, state_->accept_connections()); }
 
 Awaitable<void> ClientPort::State::accept_connections() {
     while (!closing) {
@@ -92,7 +94,7 @@ Awaitable<void> ClientPort::State::accept_connections() {
         if (closing) break;
         if (accepted) {
             auto session = std::make_shared<Session>(std::move(accepted).value(), context);
-            tasks.spawn(strand, serve(std::move(session)));
+            sessions.spawn(strand, serve(std::move(session)));
             continue;
         }
         const int64_t held = accept_gate.pass();
@@ -117,12 +119,13 @@ Awaitable<void> ClientPort::close(std::chrono::milliseconds grace) {
     };
     tell_all(&Session::finish);
     const SteadyTime limit = steady_now() + grace;
-    while (state.tasks.running() > 0 && steady_now() < limit) {
+    while (state.sessions.running() > 0 && steady_now() < limit) {
         asio::steady_timer pause(state.strand, kClosePoll);
         co_await pause.async_wait(kNoThrow);
     }
     tell_all(&Session::abort);
-    co_await state.tasks.wait_for_all();
+    co_await state.sessions.wait_for_all();
+    co_await state.accepting.wait_for_all();
 }
 
 }  // namespace obcanal::session
