@@ -46,6 +46,10 @@ Result<Greeting> parse_greeting(Bytes payload) {
     Greeting greeting;
     greeting.server_version = std::string(read_nul_text(in, payload));
     greeting.mariadb = to_lower(greeting.server_version).find("mariadb") != std::string::npos;
+    // MariaDB 10 and later put this in front for the sake of old replicas.
+    constexpr std::string_view kDisguise = "5.5.5-";
+    if (greeting.mariadb && greeting.server_version.starts_with(kDisguise))
+        greeting.server_version.erase(0, kDisguise.size());
     greeting.connection_id = in.u32_le();
     greeting.seed = std::string(in.text(kFirstSeedPart));
     in.skip(1);

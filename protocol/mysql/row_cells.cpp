@@ -180,38 +180,17 @@ RowReader::RowReader(const RowsEvent& event, const RowLayout& layout)
       at_(event.rows.data()),
       end_(at_ + event.rows.size()) {}
 
-bool RowReader::read_cell(const CellWidth& width, Cell& cell) {
-    const auto left = static_cast<size_t>(end_ - at_);
-    size_t size = width.size;
-    if (width.kind != CellWidth::Fixed) {
-        const auto prefix = static_cast<size_t>(width.kind);
-        if (left < prefix) return false;
-        switch (width.kind) {
-            case CellWidth::Prefix1: size = std::to_integer<size_t>(*at_); break;
-            case CellWidth::Prefix2: size = load_le<uint16_t>(at_); break;
-            default: size = load_le_bytes(at_, prefix); break;
-        }
-        if (left - prefix < size) return false;
-        at_ += prefix;
-    } else if (left < size) {
-        return false;
-    }
-    cell = {at_, static_cast<uint32_t>(size), CellState::Value};
-    at_ += size;
-    return true;
-}
-
 bool RowReader::read_image(const Image& image, std::span<Cell> cells, const std::byte* partial) {
     const std::span<const CellWidth> columns = layout_.columns();
     const size_t null_bytes = (image.count + 7) / 8;
     if (static_cast<size_t>(end_ - at_) < null_bytes) return false;
-    const std::byte* nulls = at_;
-    at_ += null_bytes;
+    const std::byte* const nulls = at_;
+    const std::byte* at = at_ + null_bytes;
     size_t null_at = 0;
     size_t json_at = 0;
     const bool complete = image.count == columns.size();
     for (size_t i = 0; i < columns.size(); ++i) {
-        const CellWidth& width = columns[i];
+        const CellWidth width = columns[i];
         bool difference = false;
         if (partial != nullptr && width.json) {
             // Counted whether the column is in the image or not.
@@ -225,9 +204,25 @@ bool RowReader::read_image(const Image& image, std::span<Cell> cells, const std:
             cells[i] = {nulls, 0, CellState::Null};
             continue;
         }
-        if (!read_cell(width, cells[i])) return false;
-        if (difference) cells[i].state = CellState::Difference;
+        const auto left = static_cast<size_t>(end_ - at);
+        const auto prefix = static_cast<size_t>(width.kind);
+        size_t size = width.size;
+        if (left < prefix) return false;
+        switch (width.kind) {
+            case CellWidth::Fixed: break;
+            case CellWidth::Prefix1: size = std::to_integer<size_t>(*at); break;
+            case CellWidth::Prefix2: size = load_le<uint16_t>(at); break;
+            case CellWidth::Prefix3:
+            case CellWidth::Prefix4: size = load_le_bytes(at, prefix); break;
+        }
+        if (left - prefix < size) return false;
+        at += prefix;
+        cells[i] = {
+            at, static_cast<uint32_t>(size), difference ? CellState::Difference : CellState::Value
+        };
+        at += size;
     }
+    at_ = at;
     return true;
 }
 

@@ -84,7 +84,7 @@ class RowReader {
     // behind it can be read. REQUIRES: fits(), !at_end(), spans of that many cells.
     bool next(std::span<Cell> before, std::span<Cell> after);
 
-    // Where reading stopped, counted in bytes from the first row.
+    // Where the next row begins, counted in bytes from the first one.
     size_t offset() const { return static_cast<size_t>(at_ - event_.rows.data()); }
 
  private:
@@ -97,7 +97,6 @@ class RowReader {
     static Image image(Bytes present, size_t columns);
     // `partial`: a bit per JSON column of the table whether its value is a difference; null: none.
     bool read_image(const Image& image, std::span<Cell> cells, const std::byte* partial);
-    bool read_cell(const CellWidth& width, Cell& cell);
     bool read_row(std::span<Cell> before, std::span<Cell> after);
 
     const RowsEvent& event_;

@@ -342,27 +342,30 @@ Result<void> BinlogTranslator::take_rows(const Event& event) {
     const bool has_before = rows->kind != mysql::RowsKind::Insert;
     const bool has_after = rows->kind != mysql::RowsKind::Delete;
     const size_t width = table->kept.size();
-    before_.resize(rows->columns);
-    after_.resize(rows->columns);
+    const size_t stride = width * ((has_before ? 1U : 0U) + (has_after ? 1U : 0U));
+    const bool whole = width == rows->columns;
+    before_.resize(whole ? 0 : rows->columns);
+    after_.resize(whole ? 0 : rows->columns);
     cells_.clear();
     images_.clear();
     size_t count = 0;
     for (; !reader.at_end(); ++count) {
-        if (!reader.next(before_, after_)) {
+        const size_t at = cells_.size();
+        cells_.resize(at + stride);
+        const std::span<Cell> row = std::span(cells_).subspan(at);
+        const std::span<Cell> before = row.first(has_before ? width : 0);
+        const std::span<Cell> after = row.subspan(before.size());
+        if (!reader.next(whole ? before : std::span(before_), whole ? after : std::span(after_))) {
             return bad_event(
                 event, table->name + ": row " + std::to_string(count + 1) + " is malformed"
             );
         }
-        if (has_before) {
-            for (const uint32_t at : table->kept) cells_.push_back(before_[at]);
-        }
-        if (has_after) {
-            for (const uint32_t at : table->kept) cells_.push_back(after_[at]);
-        }
+        if (whole) continue;
+        for (size_t i = 0; i < before.size(); ++i) before[i] = before_[table->kept[i]];
+        for (size_t i = 0; i < after.size(); ++i) after[i] = after_[table->kept[i]];
     }
     // Cells have stopped moving.
     const std::span<const Cell> all(cells_);
-    const size_t stride = width * ((has_before ? 1U : 0U) + (has_after ? 1U : 0U));
     for (size_t i = 0; i < count; ++i) {
         canal::RowImages& images = images_.emplace_back();
         std::span<const Cell> row = all.subspan(i * stride, stride);

@@ -113,11 +113,9 @@ TEST(Packet, ServerErrors) {
 }
 
 // A MySQL 8.0 server's greeting.
-std::string greeting_payload(std::string_view plugin) {
-    std::string out(
-        "\x0A"
-        "8.0.33"
-    );
+std::string greeting_payload(std::string_view plugin, std::string_view version = "8.0.33") {
+    std::string out("\x0A");
+    out += version;
     out += '\0';
     append_le(out, 42, 4);
     out += "12345678";
@@ -162,6 +160,15 @@ TEST(Handshake, GreetingAndLogin) {
     const std::string request = tls_request(*greeting, options);
     EXPECT_EQ(request.size(), 32U);
     EXPECT_NE(load_le<uint32_t>(as_bytes(request).data()) & capability::kSsl, 0U);
+}
+
+TEST(Handshake, MariadbSaysItsOwnVersion) {
+    const std::string payload =
+        greeting_payload("mysql_native_password", "5.5.5-10.11.19-MariaDB-0+deb12u1-log");
+    const auto greeting = parse_greeting(as_bytes(payload));
+    ASSERT_TRUE(greeting.ok());
+    EXPECT_TRUE(greeting->mariadb);
+    EXPECT_EQ(greeting->server_version, "10.11.19-MariaDB-0+deb12u1-log");
 }
 
 TEST(Handshake, BadGreetings) {
