@@ -88,7 +88,12 @@ std::vector<std::string_view> list_items(std::string_view list) {
         }
     }
     if (start < list.size()) items.push_back(list.substr(start));
-    std::ranges::stable_sort(items, std::greater<>{}, utf16_length);
+    // Items of one length stay in order, which their places in the list say.
+    std::ranges::sort(items, [](std::string_view a, std::string_view b) {
+        const size_t length_a = utf16_length(a);
+        const size_t length_b = utf16_length(b);
+        return length_a != length_b ? length_a > length_b : a.data() < b.data();
+    });
     return items;
 }
 

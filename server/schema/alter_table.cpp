@@ -26,7 +26,7 @@ class Alteration {
             while (tokens_.take(')')) tokens_.skip_item();  // closes nothing
             tokens_.take(',');
         }
-        if (!set_primary()) lost();
+        if (!set_primary() || columns_.empty()) lost();
         table_.columns.clear();
         for (Column& column : columns_) table_.columns.push_back(std::move(column.now));
         return std::move(outcome_);
