@@ -4,7 +4,9 @@
 #include "server/schema/column_reader.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
+#include <vector>
 
 namespace obcanal::schema {
 namespace {
@@ -15,7 +17,7 @@ class Alteration {
         : tokens_(tokens), table_(table), default_schema_(default_schema) {
         for (ColumnDefinition& column : table_.columns) {
             std::string was = column.name;
-            columns_.push_back({std::move(column), std::move(was)});
+            columns_.push_back({std::move(column), std::move(was), false});
         }
     }
 
@@ -25,17 +27,36 @@ class Alteration {
             tokens_.skip_item();
             while (tokens_.take(')')) tokens_.skip_item();  // closes nothing
             tokens_.take(',');
+            // Nothing that a server accepted: its work would grow with the square.
+            if (placings_.size() > kMostColumns) {
+                tokens_.skip_statement();
+                lost();
+                placings_.clear();
+            }
         }
-        if (!set_primary() || columns_.empty()) lost();
+        for (Placing& placing : placings_) place(placing);
+        if (!set_primary() || !names_are_distinct()) lost();
         table_.columns.clear();
-        for (Column& column : columns_) table_.columns.push_back(std::move(column.now));
+        for (Column& column : columns_) {
+            // The default that the statement itself sets holds for its columns, wherever it stands.
+            if (column.fresh) inherit_charset(column.now, table_.charset);
+            table_.columns.push_back(std::move(column.now));
+        }
         return std::move(outcome_);
     }
 
  private:
     struct Column {
         ColumnDefinition now;
-        std::string was;  // its name before the statement; empty: there was none
+        std::string was;     // its name before the statement; empty: there was none
+        bool fresh = false;  // defined by this statement
+    };
+
+    // What gets its place when all items are read: they change columns where they stand first.
+    struct Placing {
+        std::optional<ColumnDefinition> added;
+        std::string moved;  // what the column was called; empty: it is added
+        Placement placement;
     };
 
     using Place = std::vector<Column>::iterator;
@@ -68,29 +89,50 @@ class Alteration {
     }
 
     // -- columns by name
+    static bool named(const std::string& one, std::string_view other) {
+        return equals_ignore_case(one, other);
+    }
+
     Place find_old(std::string_view name) {
         return std::ranges::find_if(columns_, [&](const Column& column) {
-            return !column.was.empty() && equals_ignore_case(column.was, name);
+            return !column.was.empty() && named(column.was, name);
         });
     }
 
     Place find_now(std::string_view name) {
         return std::ranges::find_if(columns_, [&](const Column& column) {
-            return equals_ignore_case(column.now.name, name);
+            return named(column.now.name, name);
         });
     }
 
-    Place find(std::string_view name) {
-        const Place old = find_old(name);
-        return old == columns_.end() ? find_now(name) : old;
+    // One that this statement adds; nothing: none.
+    Placing* find_added(std::string_view name) {
+        for (Placing& placing : placings_) {
+            if (placing.added && named(placing.added->name, name)) return &placing;
+        }
+        return nullptr;
     }
 
-    void place(Column column, const Placement& placement) {
+    bool names_are_distinct() const {
+        std::set<std::string> names;
+        for (const Column& column : columns_) names.insert(to_lower(column.now.name));
+        return !names.empty() && names.size() == columns_.size();
+    }
+
+    void place(Placing& placing) {
+        Column column{{}, {}, true};
+        if (placing.added) {
+            column.now = std::move(*placing.added);
+        } else {
+            const Place moved = find_old(placing.moved);
+            if (moved == columns_.end()) return;  // dropped by a later item
+            column = std::move(*moved);
+            columns_.erase(moved);
+        }
         Place at = columns_.end();
-        if (placement.kind == Placement::Kind::First) at = columns_.begin();
-        if (placement.kind == Placement::Kind::After) {
-            at = find_now(placement.after);
-            if (at == columns_.end()) at = find_old(placement.after);
+        if (placing.placement.kind == Placement::Kind::First) at = columns_.begin();
+        if (placing.placement.kind == Placement::Kind::After) {
+            at = find_now(placing.placement.after);
             if (at == columns_.end()) return lost();
             ++at;
         }
@@ -122,24 +164,24 @@ class Alteration {
     }
 
     void add_column(PlacedColumn added, bool tolerant) {
-        if (find_now(added.column.name) != columns_.end()) {
-            if (!tolerant) lost();
-            return;
-        }
-        inherit_charset(added.column, table_.charset);
-        place({std::move(added.column), {}}, added.placement);
+        const bool there = find_old(added.column.name) != columns_.end() ||
+                           find_added(added.column.name) != nullptr;
+        if (tolerant && there) return;
+        placings_.push_back({std::move(added.column), {}, std::move(added.placement)});
     }
 
     // MariaDB adds two invisible columns, which are in the rows of its log.
     void version(bool on) {
         for (const char* name : {"row_start", "row_end"}) {
-            const Place there = find_now(name);
+            const Place there = find_old(name);
             if (on && there == columns_.end()) {
-                columns_.push_back(
-                    {ColumnDefinition{name, "timestamp(6)", {}, {}, false, false, false}, {}}
-                );
+                add_column({{name, "timestamp(6)", {}, {}, false, false, false}, {}}, false);
             }
             if (!on && there != columns_.end()) columns_.erase(there);
+            if (!on)
+                std::erase_if(placings_, [&](const Placing& placing) {
+                    return placing.added && named(placing.added->name, name);
+                });
         }
     }
 
@@ -173,7 +215,7 @@ class Alteration {
 
     void drop_column(bool tolerant) {
         if (!tokens_.peek().is_name()) return lost();
-        const Place column = find(tokens_.next().value());
+        const Place column = find_old(tokens_.next().value());
         if (column != columns_.end()) {
             columns_.erase(column);
         } else if (!tolerant) {
@@ -181,9 +223,9 @@ class Alteration {
         }
     }
 
-    // A column that this statement adds belongs to the new key.
+    // Columns that this statement adds belong to the new key.
     void drop_primary() {
-        for (Column& column : columns_) column.now.is_key = column.now.is_key && column.was.empty();
+        for (Column& column : columns_) column.now.is_key = false;
     }
 
     void modify() {
@@ -214,22 +256,28 @@ class Alteration {
         redefine(name, std::move(*column), tolerant);
     }
 
-    void redefine(std::string_view name, PlacedColumn to, bool tolerant) {
-        const Place column = find(name);
+    void redefine(const std::string& name, PlacedColumn to, bool tolerant) {
+        const Place column = find_old(name);
         if (column == columns_.end()) {
-            if (!tolerant) lost();
+            // MariaDB: ADD c, CHANGE nothing c ... defines the column that was just added.
+            Placing* added = find_added(to.column.name);
+            if (added != nullptr) {
+                added->added = std::move(to.column);
+                if (to.placement.kind != Placement::Kind::AsIs) added->placement = to.placement;
+            } else if (!tolerant) {
+                lost();
+            }
             return;
         }
-        inherit_charset(to.column, table_.charset);
         if (column->now.is_key) {
             to.column.is_key = true;  // stays in the primary key
             to.column.nullable = false;
         }
         column->now = std::move(to.column);
-        if (to.placement.kind == Placement::Kind::AsIs) return;
-        Column moved = std::move(*column);
-        columns_.erase(column);
-        place(std::move(moved), to.placement);
+        column->fresh = true;
+        if (to.placement.kind != Placement::Kind::AsIs) {
+            placings_.push_back({std::nullopt, column->was, std::move(to.placement)});
+        }
     }
 
     void rename() {
@@ -245,7 +293,7 @@ class Alteration {
     void rename_column() {
         const bool tolerant = take_if_exists(tokens_);
         if (!tokens_.peek().is_name()) return lost();
-        const Place column = find(tokens_.next().value());
+        const Place column = find_old(tokens_.next().value());
         if (!tokens_.take("TO") || !tokens_.peek().is_name()) return lost();
         if (column != columns_.end()) {
             column->now.name = tokens_.next().value();
@@ -286,6 +334,7 @@ class Alteration {
     TableDefinition& table_;
     std::string_view default_schema_;
     std::vector<Column> columns_;
+    std::vector<Placing> placings_;
     std::vector<std::string> primary_;  // of ADD PRIMARY KEY, which may name columns added later
     AlterOutcome outcome_;
 };

@@ -239,7 +239,7 @@ std::optional<std::vector<PlacedColumn>> take_column_list(TokenReader& tokens) {
             key.insert(key.end(), columns.begin(), columns.end());
         } else {
             std::optional<PlacedColumn> column = take_column(tokens);
-            if (!column) return std::nullopt;
+            if (!column || placed.size() == kMostColumns) return std::nullopt;
             placed.push_back(std::move(*column));
         }
     } while (tokens.take(','));

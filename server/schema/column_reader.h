@@ -12,6 +12,9 @@
 
 namespace obcanal::schema {
 
+// No server has tables with more.
+inline constexpr size_t kMostColumns = 4096;
+
 // Where ADD, MODIFY or CHANGE puts a column.
 struct Placement {
     enum class Kind : uint8_t { AsIs, First, After };
@@ -34,7 +37,8 @@ bool at_constraint(const TokenReader& tokens);
 // Over that constraint; the columns of a primary key, of others nothing.
 std::vector<std::string> take_constraint(TokenReader& tokens);
 
-// Columns and primary key of a list in parentheses, which is taken whole. Nothing: not understood.
+// Columns and primary key of a list in parentheses, which is taken whole. Nothing: not understood,
+// or too many.
 std::optional<std::vector<PlacedColumn>> take_column_list(TokenReader& tokens);
 
 // [DEFAULT] CHARACTER SET [=] x, CHARSET [=] x, COLLATE [=] x_y: the character set, in lower case.

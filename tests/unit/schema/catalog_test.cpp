@@ -464,6 +464,45 @@ TEST(Catalog, CutAndDamagedStatementsAreSurvived) {
     EXPECT_GT(changes, 1000U);
 }
 
+// What MariaDB 10.11 makes of items that speak of each other.
+TEST(Catalog, ItemsOfOneStatementSeeEachOther) {
+    const auto after = [](std::string_view sql) {
+        Catalog catalog;
+        catalog.apply("create table t (c1 int, c2 text, c7 char(7), c6 int)", "s");
+        catalog.apply(sql, "s");
+        return text_of(catalog.find("s", "t"));
+    };
+    EXPECT_EQ(
+        after("alter table t add c7 int after c4, change c7 c4 numeric(12,4) first"),
+        "c4:numeric(12,4) c1:int c2:text c7:int c6:int"
+    );
+    EXPECT_EQ(
+        after("alter table t add c7 int after c1, change c7 c4 numeric(12,4)"),
+        "c1:int c7:int c2:text c4:numeric(12,4) c6:int"
+    );
+    EXPECT_EQ(
+        after("alter table t add c9 int, change nothing c9 varchar(4)"),
+        "c1:int c2:text c7:char(7) c6:int c9:varchar(4)"
+    );
+    EXPECT_EQ(after("alter table t change c1 c2 int"), "unknown");  // twice the same name
+    EXPECT_EQ(after("alter table t drop c1, drop c2, drop c7, drop c6"), "unknown");
+}
+
+TEST(Catalog, ManyColumnsAreRefusedInTime) {
+    Catalog catalog;
+    std::string create = "create table t (c int";
+    std::string alter = "alter table u add c int";
+    for (int i = 0; i < 100'000; ++i) {
+        create += ",c" + std::to_string(i) + " int";
+        alter += ",add c" + std::to_string(i) + " int";
+    }
+    catalog.apply(create + ")", "s");
+    EXPECT_EQ(catalog.find("s", "t"), nullptr);
+    catalog.apply("create table u (id int)", "s");
+    catalog.apply(alter, "s");
+    EXPECT_EQ(catalog.find("s", "u"), nullptr);
+}
+
 TEST(Catalog, DeepNestingNeedsNoStack) {
     Catalog catalog;
     catalog.apply("create table t (a int default " + std::string(200'000, '('), "s");
