@@ -35,11 +35,11 @@ class WireReader {
 
     bool ok() const { return reader_.ok(); }
 
-    // What is wrong, with the name of the message.
+    // What is wrong, with the name of the message. Another attempt may get good bytes.
     Error error(std::string_view message) const {
         return {
             Errc::BadPacket,
-            Retry::Never,
+            Retry::Backoff,
             std::string(message) + ": truncated or malformed protobuf"
         };
     }

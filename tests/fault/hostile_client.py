@@ -52,7 +52,8 @@ class Target:
         if kib > self.idle_kib + GROWTH_KIB * self.slack:
             raise Broken("%s: %d KiB, %d KiB before" % (what, kib, self.idle_kib))
         log = self.server.text(since)
-        lines = [line for line in log.splitlines() if " warn" in line or " error" in line]
+        # The audit trail has a line for each login, up to its own limit: it is not what names causes.
+        lines = [line for line in log.splitlines() if (" warn" in line or " error" in line) and " audit " not in line]
         for cause in causes:
             if cause not in log:
                 raise Broken("%s: the log does not say '%s':\n%s" % (what, cause, log[-3000:]))
@@ -259,7 +260,15 @@ def slow_loris(port):
 
 
 def silent(port, server, slack):
-    """Connections that say nothing."""
+    """Connections that say nothing, twice: what the allocator keeps of the first round must do for the second."""
+    first = silent_round(port, server, slack)
+    second = silent_round(port, server, slack)
+    if second > first * 1.1:
+        raise Broken("the second round took %d KiB, the first %d KiB" % (second, first))
+    return second
+
+
+def silent_round(port, server, slack):
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     before = server.rss_kib()
     sockets = []
@@ -288,6 +297,7 @@ def silent(port, server, slack):
         end.close()
     if len(ended) < SILENT:
         raise Broken("%d silent connections are still open" % (SILENT - len(ended)))
+    return server.rss_kib("VmHWM")  # ending them takes memory too
 
 
 def main():
@@ -312,7 +322,8 @@ def main():
         )
         for what, attack, causes in groups:
             since = os.path.getsize(server.log)
-            attack(server.port)
+            # What an attack says that the memory may be from now on.
+            target.idle_kib = max(attack(server.port) or 0, target.idle_kib)
             target.check(what, causes, since=since)
 
 
