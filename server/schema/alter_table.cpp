@@ -40,6 +40,9 @@ class Alteration {
         for (Column& column : columns_) {
             // The default that the statement itself sets holds for its columns, wherever it stands.
             if (column.fresh) inherit_charset(column.now, table_.charset);
+            // CONVERT TO wins over what a column of the same statement says.
+            const bool text = is_text_type(column.now.type) && column.now.charset != "binary";
+            if (converted_ && text) column.now.charset = table_.charset;
             table_.columns.push_back(std::move(column.now));
         }
         return std::move(outcome_);
@@ -308,11 +311,7 @@ class Alteration {
         if (!charset || charset->empty() || *charset == "binary" || *charset == "default")
             return lost();
         table_.charset = *charset;
-        for (Column& column : columns_) {
-            if (is_text_type(column.now.type) && column.now.charset != "binary") {
-                column.now.charset = *charset;
-            }
-        }
+        converted_ = true;
     }
 
     bool set_primary() {
@@ -336,6 +335,7 @@ class Alteration {
     std::vector<Column> columns_;
     std::vector<Placing> placings_;
     std::vector<std::string> primary_;  // of ADD PRIMARY KEY, which may name columns added later
+    bool converted_ = false;
     AlterOutcome outcome_;
 };
 

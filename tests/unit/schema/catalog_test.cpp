@@ -345,6 +345,12 @@ TEST(Catalog, CharacterSetsComeFromColumnTableDatabaseAndSource) {
     EXPECT_EQ(charsets_of(catalog.find("s", "t")), "b:big5 c:utf16");
     catalog.apply("alter table t convert to character set latin2 collate latin2_bin", "s");
     EXPECT_EQ(charsets_of(catalog.find("s", "t")), "b:latin2 c:latin2");
+    catalog.apply(
+        "alter table t convert to charset latin1, change b b set('x') charset gbk, add d text "
+        "charset gbk",
+        "s"
+    );
+    EXPECT_EQ(charsets_of(catalog.find("s", "t")), "b:latin1 c:latin1 d:latin1");
     catalog.apply("create table t (b text)", "other");
     EXPECT_EQ(charsets_of(catalog.find("other", "t")), "b:utf8mb4");
     catalog.apply("alter database s collate cp1251_bin", "");
