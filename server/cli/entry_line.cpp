@@ -136,8 +136,10 @@ void add_value(Line& line, const LineStyle& style, const ColumnView& column, Pai
     if (column.is_null.value_or(false)) return line.add("NULL", Paint::Dim);
     const std::string_view raw = column.value.value_or("");
     const std::string text = is_utf8(as_bytes(raw)) ? std::string(raw) : repair_utf8(as_bytes(raw));
-    const std::string shown = shortened(text, style.value_width);
+    std::string shown = shortened(text, style.value_width);
     const std::string_view quote = needs_quotes(text) ? "'" : "";
+    for (size_t at = shown.find('\''); at != std::string::npos; at = shown.find('\'', at + 2))
+        shown.insert(at, "'");  // as SQL writes it
     line.add(quote, Paint::Dim);
     line.add(shown, paint);
     line.add(quote, Paint::Dim);

@@ -21,5 +21,6 @@ void add_drain(CLI::App& app, Run& chosen);
 void add_filter(CLI::App& app, Run& chosen);
 void add_logproxy(CLI::App& app, Run& chosen);
 void add_logproxy_serve(CLI::App& logproxy, Run& chosen);
+void add_logproxy_record(CLI::App& logproxy, Run& chosen);
 
 }  // namespace obcanal::cli

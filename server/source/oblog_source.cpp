@@ -5,6 +5,7 @@
 #include "protocol/net/asio.h"
 #include "protocol/oblog/handshake.h"
 #include "server/source/oblog_position.h"
+#include "server/source/oblog_request.h"
 
 #include <unistd.h>
 
@@ -21,22 +22,6 @@ constexpr int64_t kSecondUs = 1'000'000;
 // A stream from "now" that breaks before its first checkpoint asks again for a little more than the
 // time since.
 constexpr int64_t kNowSlackUs = 5 * kSecondUs;
-
-// A client id is a folder's name at the proxy.
-std::string safe_id(std::string_view text) {
-    std::string out;
-    for (const char c : text) {
-        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                           (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
-        out.push_back(plain ? c : '_');
-    }
-    return out;
-}
-
-bool names_purged_position(std::string_view message) {
-    const std::string text = to_lower(message);
-    return text.find("clog") != std::string::npos && text.find("min") != std::string::npos;
-}
 
 Error with_proxy(Error error, const std::string& peer) {
     return std::move(error).in("log proxy " + peer);
@@ -89,65 +74,12 @@ void OblogSource::stop() {
 }
 
 Result<oblog::HandshakeRequest> OblogSource::request() {
-    const config::OblogConfig& oblog = config_.oblog;
     int64_t start_us = translator_->checkpoint_us();
-    if (start_us == 0) start_us = oblog.start_timestamp_us;
-    if (start_us == 0) start_us = oblog.start_timestamp_s * kSecondUs;
+    if (start_us == 0) start_us = configured_start_us(config_.oblog);
     if (start_us == 0) start_us = first_start_us_;
-
-    oblog::HandshakeConfiguration configuration;
-    const std::string white_list = (oblog.tenant.empty() ? "*" : oblog.tenant) + ".*.*";
-    const std::string password =
-        oblog.hash_password ? oblog::password_hash(oblog.password) : oblog.password;
-    const std::pair<std::string_view, std::string> items[] = {
-        {"tb_white_list", white_list},
-        {"tb_black_list", "|"},
-        {"cluster_user", oblog.username},
-        {"cluster_password", password},
-        {"rootserver_list", oblog.rs_list},
-        {"timezone", oblog.timezone},
-        {"working_mode", oblog.working_mode},
-        {"first_start_timestamp_us", std::to_string(start_us)},
-        {"first_start_timestamp", std::to_string(start_us / kSecondUs)},
-    };
-    for (const auto& [key, value] : items) {
-        if (Result<void> added = configuration.add(key, value); !added)
-            return std::move(added).error();
-    }
-    const std::pair<std::string_view, std::string_view> optional_items[] = {
-        {"cluster_url", oblog.cluster_url},
-        {"sys_user", oblog.sys_username},
-        {"sys_password", oblog.sys_password},
-    };
-    for (const auto& [key, value] : optional_items) {
-        if (value.empty()) continue;
-        if (Result<void> added = configuration.add(key, value); !added)
-            return std::move(added).error();
-    }
-    for (const auto& [key, value] : oblog.extra_configs) {
-        if (Result<void> added = configuration.add(key, value); !added)
-            return std::move(added).error();
-    }
-
-    oblog::HandshakeRequest request;
-    request.version = kProtocolVersion;
-    request.ip = "127.0.0.1";
-    std::string id = oblog.client_id;
+    std::string id = config_.oblog.client_id;
     if (id.empty()) id = "obcanal_" + config_.destination + "_" + std::to_string(::getpid());
-    request.id = safe_id(id) + "_" + std::to_string(++generation_);
-    request.client_version = OBCANAL_VERSION;
-    request.configuration = configuration.text();
-    return request;
-}
-
-Error OblogSource::refused(const oblog::ErrorResponse& error) const {
-    const std::string text =
-        "refused with code " + std::to_string(error.code) + ": " + printable(error.message, 1000);
-    if (error.code == oblog::error_code::kNoAuth && names_purged_position(error.message)) {
-        return {Errc::PositionPurged, Retry::Never, text};
-    }
-    const bool login = error.code == oblog::error_code::kNoAuth;
-    return {login ? Errc::Auth : Errc::Refused, Retry::Backoff, text};
+    return make_request(config_.oblog, start_us, id + "_" + std::to_string(++generation_));
 }
 
 Awaitable<Result<void>> OblogSource::read_more(Stream& stream) {

@@ -40,7 +40,6 @@ class OblogSource : public Source {
     Awaitable<Result<void>> emit(ChangeSink& out);
     Awaitable<Result<void>> read_more(Stream& stream);
     Result<oblog::HandshakeRequest> request();
-    Error refused(const oblog::ErrorResponse& error) const;
     void log_beginning(const oblog::HandshakeResponse& response, const std::string& peer);
 
     config::InstanceConfig config_;

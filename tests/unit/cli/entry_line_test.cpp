@@ -89,9 +89,9 @@ class EntryLineTest : public testing::Test {
 
 TEST_F(EntryLineTest, AnInsertShowsTheKeyFirst) {
     const pb::Entry entry =
-        entry_of(pb::INSERT, {}, {{"note", nullptr}, {"id", "7", true}, {"name", "spare tire"}});
+        entry_of(pb::INSERT, {}, {{"note", nullptr}, {"id", "7", true}, {"name", "O'Brien"}});
     EXPECT_EQ(
-        first(entry), "00:00:01.232  INSERT  shop.orders  id=7  note=NULL  name='spare tire'\n"
+        first(entry), "00:00:01.232  INSERT  shop.orders  id=7  note=NULL  name='O''Brien'\n"
     );
 }
 
