@@ -106,7 +106,7 @@ Awaitable<Result<void>> AdminSession::authenticate() {
         asio::steady_timer pause(executor(), *wait);
         co_await pause.async_wait(kNoThrow);
     }
-    Reply refusal{kRefused, "auth failed for user:" + login->username};
+    Reply refusal(kRefused, "auth failed for user:" + login->username);
     access::Authenticator::Answer answer;
     if (wait) answer = context_.auth.check(login->username, login->password, seed);
     if (answer.verdict == access::Authenticator::Verdict::Accepted && answer.account->everything) {
@@ -118,7 +118,8 @@ Awaitable<Result<void>> AdminSession::authenticate() {
             login->net_write_timeout > 0 ? login->net_write_timeout : INT32_MAX
         );
         idle_timeout_ = std::min(kIdleTimeout, std::chrono::milliseconds(shorter));
-        Result<void> welcomed = co_await send(Reply{});
+        Reply welcome;
+        Result<void> welcomed = co_await send(std::move(welcome));
         co_return welcomed;
     }
     if (!wait) refusal.message = "too many failed logins from this address, try again later";
@@ -147,11 +148,9 @@ Awaitable<Result<void>> AdminSession::answer_requests() {
 }
 
 AdminSession::Reply AdminSession::failure(const Error& error) const {
-    return {
-        kFailed,
-        "something goes wrong with channel: [/" + stream_.peer() + " => /" + stream_.local() +
-            "], exception: " + error.detail + "\n"
-    };
+    std::string text = "something goes wrong with channel: [/" + stream_.peer() + " => /";
+    text += stream_.local() + "], exception: " + error.detail + "\n";
+    return Reply(kFailed, std::move(text));
 }
 
 Awaitable<AdminSession::Reply> AdminSession::dispatch(pk::Packet packet) {
@@ -171,7 +170,7 @@ Awaitable<AdminSession::Reply> AdminSession::dispatch(pk::Packet packet) {
         co_return co_await on_log(*request);
     }
     const std::string name(pk::packet_type_name(packet.type));
-    co_return Reply{kRefused, "packet type: " + name + " is NOT supported!"};
+    co_return Reply(kRefused, "packet type: " + name + " is NOT supported!");
 }
 
 Awaitable<bool> AdminSession::change_server(std::string action) {
@@ -188,7 +187,7 @@ Awaitable<bool> AdminSession::change_server(std::string action) {
 Awaitable<AdminSession::Reply> AdminSession::on_server(pk::ServerAdmin request) {
     const std::shared_ptr<instance::InstanceSet> instances = context_.server.instances();
     const std::string& action = request.action;
-    if (action == "check") co_return Reply{0, digit(instances != nullptr)};
+    if (action == "check") co_return Reply(0, digit(instances != nullptr));
     if (action == "list") {
         std::string names;
         if (instances) {
@@ -196,19 +195,19 @@ Awaitable<AdminSession::Reply> AdminSession::on_server(pk::ServerAdmin request) 
                 if (instances->find(name)) names += (names.empty() ? "" : ",") + name;
             }
         }
-        co_return Reply{0, std::move(names)};
+        co_return Reply(0, std::move(names));
     }
     if (action == "status") {
         std::string json = co_await context_.report.json();
-        co_return Reply{0, std::move(json)};
+        co_return Reply(0, std::move(json));
     }
     if (action != "start" && action != "stop" && action != "restart")
-        co_return Reply{kUnknownAction, "ServerAdmin action: " + action + "  is unknown"};
+        co_return Reply(kUnknownAction, "ServerAdmin action: " + action + "  is unknown");
     const bool done = co_await change_server(action);
     context_.audit.command(
         stream_.peer(), user_, "server " + action, "", done ? "done" : "not done"
     );
-    co_return Reply{0, digit(done)};
+    co_return Reply(0, digit(done));
 }
 
 Awaitable<bool> AdminSession::change_instance(std::string destination, std::string action) {
@@ -238,22 +237,22 @@ Awaitable<AdminSession::Reply> AdminSession::on_instance(pk::InstanceAdmin reque
     if (action == "check") {
         const std::shared_ptr<instance::InstanceSet> instances = context_.server.instances();
         const bool runs = instances && instances->find(request.destination);
-        co_return Reply{0, digit(runs)};
+        co_return Reply(0, digit(runs));
     }
     const std::array<std::string_view, 4> known{"start", "stop", "restart", "release"};
     if (std::find(known.begin(), known.end(), action) == known.end())
-        co_return Reply{kUnknownAction, "InstanceAdmin action: " + action + " is unknown"};
+        co_return Reply(kUnknownAction, "InstanceAdmin action: " + action + " is unknown");
     const bool done = co_await change_instance(request.destination, action);
     context_.audit.command(
         stream_.peer(), user_, "instance " + action, request.destination, done ? "done" : "not done"
     );
-    co_return Reply{0, digit(done)};
+    co_return Reply(0, digit(done));
 }
 
 Awaitable<AdminSession::Reply> AdminSession::on_log(pk::LogAdmin request) {
     const bool server = request.type == "server";
     if (!server && request.type != "instance")
-        co_return Reply{kUnknownAction, "LogAdmin type: " + request.type + " is unknown"};
+        co_return Reply(kUnknownAction, "LogAdmin type: " + request.type + " is unknown");
     const bool list = equals_ignore_case(request.action, "list");
     const int32_t lines = std::max(request.count.value_or(kDefaultLines), 0);
     const LogFiles& logs = context_.logs;
@@ -272,7 +271,7 @@ Awaitable<AdminSession::Reply> AdminSession::on_log(pk::LogAdmin request) {
         stream_.peer(), user_, list ? "log list" : "log read", request.destination, request.file
     );
     if (!text) co_return failure(text.error());
-    co_return Reply{0, std::move(text).value()};
+    co_return Reply(0, std::move(text).value());
 }
 
 }  // namespace obcanal::admin

@@ -23,6 +23,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 namespace obcanal::admin {
 
@@ -49,9 +50,11 @@ class AdminSession : public std::enable_shared_from_this<AdminSession> {
     void abort() { stream_.close(); }
 
  private:
-    // What a request is answered with.
+    // What a request is answered with. No aggregate: g++ 12 destroys one twice in a co_return.
     struct Reply {
-        int32_t code = 0;
+        explicit Reply(int32_t c = 0, std::string text = {}) : code(c), message(std::move(text)) {}
+
+        int32_t code;
         std::string message;
     };
 

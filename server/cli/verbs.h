@@ -19,6 +19,8 @@ using Run = std::function<int()>;
 void add_tail(CLI::App& app, Run& chosen);
 void add_drain(CLI::App& app, Run& chosen);
 void add_filter(CLI::App& app, Run& chosen);
+// With start, stop and restart.
+void add_status(CLI::App& app, Run& chosen);
 void add_logproxy(CLI::App& app, Run& chosen);
 void add_logproxy_serve(CLI::App& logproxy, Run& chosen);
 void add_logproxy_record(CLI::App& logproxy, Run& chosen);

@@ -27,6 +27,11 @@ def fixture(name):
     return os.path.join(os.environ["OBCANAL_FIXTURES"], name)
 
 
+def password_hash(password):
+    """What canal.passwd and its like hold: SHA1(SHA1(password)) in hex."""
+    return hashlib.sha1(hashlib.sha1(password.encode()).digest()).hexdigest()
+
+
 def free_port():
     """A port of 127.0.0.1 that nobody listens on now, below the range that the kernel gives to outgoing connections."""
     for port in random.SystemRandom().sample(range(12000, 32000), 200):
@@ -155,8 +160,7 @@ class Server(Program):
             "canal.instance.global.spring.xml": "classpath:spring/file-instance.xml",
         }
         if password:
-            digest = hashlib.sha1(hashlib.sha1(password.encode()).digest()).hexdigest()
-            properties.update({"canal.user": "canal", "canal.passwd": digest})
+            properties.update({"canal.user": "canal", "canal.passwd": password_hash(password)})
         properties.update(server or {})
         destination = {
             "canal.instance.oceanbase.logproxy.address": "127.0.0.1:%d" % logproxy_port,

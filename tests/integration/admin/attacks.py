@@ -1,0 +1,319 @@
+"""Every port against every attack that was published for Canal's, and some more: prints what each one answers.
+
+Exit status 1 when one lets somebody in, or when the server does not serve an honest client afterwards.
+"""
+import os
+import re
+import socket
+import ssl
+import struct
+import subprocess
+import sys
+import time
+import warnings
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "support"))
+import admin_wire as admin  # noqa: E402
+import canal_wire as wire  # noqa: E402
+import obcanal  # noqa: E402
+
+PASSWORD = "correct horse"
+READER = "reader's own"
+ZEROS = b"00" * 20
+rows = []
+failed = 0
+
+
+def row(endpoint, attack, answer, refused):
+    global failed
+    failed += not refused
+    rows.append((endpoint, attack, answer, "refused" if refused else "LET IN"))
+
+
+def rest(connection, seconds=15.0):
+    """Frames until the other side ends the connection, and whether it did."""
+    connection.socket.settimeout(seconds)
+    frames = []
+    try:
+        while True:
+            frames.append(connection.frame())
+    except wire.Closed:
+        return frames, True
+    except socket.timeout:
+        return frames, False
+
+
+class ClientPort:
+    name, user, split = "client 11111", "canal", staticmethod(wire.split_packet)
+    auth, command = wire.AUTH, wire.GET
+    served = wire.MESSAGES
+
+    @staticmethod
+    def packet(kind, body):
+        return wire.packet(kind, body)
+
+    @staticmethod
+    def body():
+        return wire.get_body("example", 1001, 100)
+
+    @staticmethod
+    def honest(port):
+        client = wire.Client(port, password=PASSWORD)
+        client.subscribe()
+        client.close()
+
+
+class AdminPort:
+    name, user, split = "admin 11110", "admin", staticmethod(admin.split_packet)
+    auth, command = admin.AUTH, admin.SERVER
+    served = None  # an ACK with code 0
+
+    @staticmethod
+    def packet(kind, body):
+        return admin.packet(kind, body)
+
+    @staticmethod
+    def body():
+        return admin.server_body("stop")
+
+    @staticmethod
+    def honest(port):
+        one = admin.Admin(port, password=PASSWORD)
+        if one.server("check") != "1":
+            raise RuntimeError("the server was stopped")
+        one.close()
+
+
+def judge(kind, frames, ended):
+    """(what it answered, whether nobody was let in)."""
+    texts, served = [], False
+    for frame in frames:
+        packet, body = kind.split(frame)
+        if packet == wire.ACK:
+            code, text = wire.split_ack(body)
+            texts.append("%d %s" % (code, text) if code else "ACK")
+            served |= code == 0
+        else:
+            served = True
+            texts.append("packet %s" % packet)
+    return ", ".join(texts + (["closed"] if ended else ["still open"])), not served
+
+
+def packets(kind, port):
+    """Attacks in the port's own packets: (name, what to send for a seed)."""
+    def login(user, token):
+        return kind.packet(kind.auth, wire.auth_body(user, token))
+    command = kind.packet(kind.command, kind.body())
+    right = obcanal.password_hash(PASSWORD).encode()
+    return (
+        ("command without a login", lambda seed: command),
+        ("wrong password, then a command in the same segment", lambda seed: login(kind.user, ZEROS) + command),
+        ("empty password", lambda seed: login(kind.user, b"") + command),
+        ("empty user and password", lambda seed: login("", b"") + command),
+        ("the stored hash as the password", lambda seed: login(kind.user, right) + command),
+        ("the token of another seed", lambda seed: login(kind.user, wire.scramble(PASSWORD, b"\0" * 8)) + command),
+        ("right password, unknown user", lambda seed: login("root", wire.scramble(PASSWORD, seed)) + command),
+        ("right token and a byte more in front", lambda seed: login(kind.user, b"00" + wire.scramble(PASSWORD, seed)) + command),
+        ("password that is no hex", lambda seed: login(kind.user, b"zz" * 20) + command),
+        ("half a token", lambda seed: login(kind.user, wire.scramble(PASSWORD, seed)[:20]) + command),
+        ("a login that is no protobuf", lambda seed: kind.packet(kind.auth, b"\xff\xff") + command),
+        ("a frame of 2 GiB", lambda seed: struct.pack(">I", 0x7fffffff) + b"x" * 100),
+        ("a frame of negative length", lambda seed: struct.pack(">i", -1) + command),
+        ("HTTP", lambda seed: b"GET /status HTTP/1.1\r\nHost: x\r\n\r\n"),
+        ("TLS", lambda seed: b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00"),
+    )
+
+
+def own_packets(kind, port):
+    for name, make in packets(kind, port):
+        connection = wire.Connection(port)
+        _, body = kind.split(connection.frame())
+        seed = next(value for field, value in wire.fields(body) if field == 2)
+        connection.send(make(seed))
+        connection.socket.shutdown(socket.SHUT_WR)
+        row(kind.name, name, *judge(kind, *rest(connection)))
+        connection.close()
+    kind.honest(port)
+
+
+def silence(kind, port):
+    """Nothing at all, and a login that never ends: both must cost the server no more than a while."""
+    quiet, slow = wire.Connection(port), wire.Connection(port)
+    slow.frame()
+    slow.send(struct.pack(">I", 60) + b"\x18")
+    start = time.monotonic()
+    for name, connection in (("silence", quiet), ("half a login", slow)):
+        frames, ended = rest(connection, 30.0)
+        seconds = time.monotonic() - start
+        row(kind.name, name, "%s after %.0f s" % ("closed" if ended else "still open", seconds), ended and seconds < 15)
+        connection.close()
+
+
+def login_bypass(port):
+    tool = os.path.join(os.path.dirname(admin.__file__), "tools", "login_bypass.py")
+    done = subprocess.run([sys.executable, tool, str(port)], capture_output=True, text=True, timeout=60)
+    row("client 11111", "published bypass (tools/login_bypass.py)", done.stdout.strip(), done.returncode == 0)
+
+
+def other_destinations(port):
+    """A user of users.yml beyond its destinations; the same words for what does not exist."""
+    client = wire.Client(port, user="reader", password=READER)
+    client.subscribe()
+    for destination in ("secret", "nothing"):
+        client.destination = destination
+        try:
+            client.subscribe()
+            row("client 11111", "reader subscribes %s" % destination, "ACK", False)
+        except wire.Refused as refused:
+            text = re.sub(r"something goes wrong.*exception: ", "", refused.text).strip()
+            row("client 11111", "reader subscribes '%s'" % destination, text, "is not open to user:reader" in text)
+    client.close()
+
+
+def guessing(kind, port, limit):
+    """Beyond the limit wrong passwords are answered slowly or not at all, and the right one still gets in in the end."""
+    start, refused, asked = time.monotonic(), 0, 0
+    while asked < limit + 3:
+        connection = wire.Connection(port)
+        connection.frame()
+        connection.send(kind.packet(kind.auth, wire.auth_body(kind.user, ZEROS)))
+        _, body = kind.split(connection.frame())
+        refused += wire.split_ack(body)[0] != 0
+        asked += 1
+        connection.close()
+    seconds = time.monotonic() - start
+    row(kind.name, "%d wrong passwords" % asked, "all refused, in %.1f s" % seconds, refused == asked and seconds > 1.5)
+
+
+def http(name, port, request, wanted):
+    with socket.create_connection(("127.0.0.1", port), 20) as connection:
+        try:
+            connection.sendall(request)
+            answer = connection.recv(1 << 16)
+        except (ConnectionResetError, BrokenPipeError):
+            answer = b""
+    line = answer.split(b"\r\n", 1)[0].decode("utf-8", "replace")
+    if "200" in line:  # of the page that anybody may see, and of nothing else
+        line += ": metrics" if b"# HELP canal_instance " in answer and b"openBatches" not in answer else ": ?"
+    row("metrics 11112", name, line or "closed", any(text in line if text else not line for text in wanted))
+
+
+def metrics_port(port):
+    head = b"Host: 127.0.0.1\r\nX-Forwarded-For: 192.0.2.1\r\n"
+    http("status by a stranger", port, b"GET /status HTTP/1.1\r\n" + head + b"\r\n", ("401",))
+    http("status with a made-up password", port,
+         b"GET /status HTTP/1.1\r\n" + head + b"Authorization: Basic YWRtaW46YWRtaW4=\r\n\r\n", ("401",))
+    http("status with another path to it", port, b"GET //status/../status HTTP/1.1\r\n" + head + b"\r\n", ("metrics",))
+    http("POST", port, b"POST /status HTTP/1.1\r\n" + head + b"Content-Length: 0\r\n\r\n", ("405",))
+    http("a header of 1 MiB", port, b"GET / HTTP/1.1\r\nX: " + b"x" * (1 << 20), ("431", ""))
+    http("a body of 1 GiB", port, b"GET / HTTP/1.1\r\nContent-Length: 1073741824\r\n" + head + b"\r\n", ("413",))
+    http("garbage", port, bytes(range(256)) + b"\r\n\r\n", ("400",))
+    http("path traversal", port, b"GET /../../etc/passwd HTTP/1.1\r\n" + head + b"\r\n", ("metrics",))
+
+
+def certificates(path):
+    """A CA, a server's and a client's certificate of it, and a stranger's of its own."""
+    def openssl(*argv):
+        subprocess.run(["openssl", *argv], check=True, capture_output=True, cwd=path)
+    for name in ("ca", "stranger"):
+        openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=%s" % name, "-keyout",
+                "%s.key" % name, "-out", "%s.crt" % name)
+    for name in ("server", "client"):
+        openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-keyout", "%s.key" % name, "-out",
+                "%s.csr" % name)
+        openssl("x509", "-req", "-in", "%s.csr" % name, "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2",
+                "-out", "%s.crt" % name)
+
+
+def tls(name, port, path, certificate, version=None):
+    """What a TLS client sees: the first bytes of the port behind the handshake, or why there is none."""
+    context = ssl.create_default_context(cafile=os.path.join(path, "ca.crt"))
+    context.check_hostname = False
+    if version:
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        context.minimum_version = context.maximum_version = version
+    if certificate:
+        context.load_cert_chain(os.path.join(path, certificate + ".crt"), os.path.join(path, certificate + ".key"))
+    try:
+        with socket.create_connection(("127.0.0.1", port), 20) as plain, context.wrap_socket(plain) as secure:
+            if "metrics" in name:
+                secure.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            return len(secure.recv(4)) > 0, secure.version()
+    except (OSError, ssl.SSLError) as error:
+        return False, str(error)[:60]
+
+
+def with_tls(scratch, logproxy):
+    path = os.path.join(scratch.path, "tls")
+    os.makedirs(os.path.join(path, "conf"))
+    certificates(path)
+    keys = {"cert": "server.crt", "key": "server.key", "client.ca": "ca.crt"}
+    properties = {"canal.admin.port": obcanal.free_port(), "canal.metrics.pull.port": obcanal.free_port(),
+                  "canal.admin.passwd": obcanal.password_hash(PASSWORD)}
+    for prefix in ("canal.tls.", "canal.admin.tls.", "canal.metrics.tls."):
+        properties.update({prefix + key: os.path.join(path, name) for key, name in keys.items()})
+    server = obcanal.Server(path, logproxy.port, server=properties, password=PASSWORD)
+    scratch.keep(server).start()
+    ports = (("client 11111", server.port), ("admin 11110", properties["canal.admin.port"]),
+             ("metrics 11112", properties["canal.metrics.pull.port"]))
+    for endpoint, port in ports:
+        for attack, certificate, version in (("TLS without a certificate", None, None),
+                                             ("TLS with a stranger's certificate", "stranger", None),
+                                             ("TLS 1.1", "client", ssl.TLSVersion.TLSv1_1)):
+            served, answer = tls(endpoint, port, path, certificate, version)
+            row(endpoint + " (mutual TLS)", attack, answer, not served)
+        plain = socket.create_connection(("127.0.0.1", port), 20)
+        plain.sendall(b"\x00\x00\x00\x04\x18\x02\x2a\x00GET / HTTP/1.1\r\n\r\n")
+        plain.settimeout(20)
+        try:
+            answer = plain.recv(100)
+        except OSError:
+            answer = b""
+        # A TLS alert, or nothing.
+        row(endpoint + " (mutual TLS)", "plain bytes", "alert" if answer[:1] == b"\x15" else "closed",
+            answer[:1] in (b"", b"\x15"))
+        served, answer = tls(endpoint, port, path, "client")
+        if not served:
+            raise RuntimeError("%s: its own client is not let in: %s" % (endpoint, answer))
+
+
+def main():
+    with obcanal.Scratch("attacks") as scratch:
+        logproxy = scratch.logproxy(obcanal.fixture("oblog/shop-ddl.logmsg"))
+        properties = {"canal.admin.port": obcanal.free_port(), "canal.metrics.pull.port": obcanal.free_port(),
+                      "canal.admin.user": "admin", "canal.admin.passwd": obcanal.password_hash(PASSWORD),
+                      "canal.login.failures.per.minute": 1000}
+        server = obcanal.Server(scratch.path, logproxy.port, server=properties, password=PASSWORD)
+        with open(os.path.join(server.conf, "users.yml"), "w", encoding="utf-8") as file:
+            file.write("users:\n  - name: reader\n    password: %s\n    destinations: [example]\n" % obcanal.password_hash(READER))
+        scratch.keep(server).start()
+        ports = ((ClientPort, server.port), (AdminPort, properties["canal.admin.port"]))
+        for kind, port in ports:
+            own_packets(kind, port)
+            silence(kind, port)
+        login_bypass(server.port)
+        other_destinations(server.port)
+        metrics_port(properties["canal.metrics.pull.port"])
+        for kind, port in ports:
+            kind.honest(port)
+        with_tls(scratch, logproxy)
+        limited = os.path.join(scratch.path, "limited")
+        os.makedirs(limited)
+        properties.update({"canal.login.failures.per.minute": 60, "canal.admin.port": obcanal.free_port(),
+                           "canal.metrics.pull.port": 0})
+        slow = scratch.keep(obcanal.Server(limited, logproxy.port, server=properties, password=PASSWORD)).start()
+        for kind, port in ((ClientPort, slow.port), (AdminPort, properties["canal.admin.port"])):
+            guessing(kind, port, 60)
+            kind.honest(port)
+        for program in (server, slow):
+            if PASSWORD in program.text() or obcanal.password_hash(PASSWORD) in program.text():
+                raise RuntimeError("a secret stands in %s" % program.log)
+    widths = [max(len(line[i]) for line in rows) for i in range(3)]
+    for line in rows:
+        print("  ".join(text.ljust(width) for text, width in zip(line, widths + [0])).rstrip())
+    print("attacks=%d let_in=%d" % (len(rows), failed))
+    return 1 if failed else 0
+
+
+sys.exit(main())
