@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run.sh [--no-install] [--replace] [PART...]: installs what the tests need, builds, and runs suites through ctest.
 #
-# PART  unit lint java services fault   suites of the dev build, by ctest label
+# PART  unit lint java server services fault   suites of the dev build, by ctest label
 #       default                         all of those (what runs without a PART)
 #       asan                            unit and fault tests under the address and undefined behaviour sanitizers
 #       tsan                            concurrency tests and one served session under the thread sanitizer
@@ -20,14 +20,14 @@ while [ $# -gt 0 ]; do
     --no-install) install=0 ;;
     --replace) export OBCANAL_REPLACE=1 ;;
     -h | --help) usage; exit 0 ;;
-    unit | lint | java | services | fault | asan | tsan | fuzz) parts+=("$1") ;;
-    default) parts+=(unit lint java services fault) ;;
-    all) parts+=(unit lint java services fault asan tsan fuzz) ;;
+    unit | lint | java | server | services | fault | asan | tsan | fuzz) parts+=("$1") ;;
+    default) parts+=(unit lint java server services fault) ;;
+    all) parts+=(unit lint java server services fault asan tsan fuzz) ;;
     *) echo "unknown part: $1" >&2; usage >&2; exit 2 ;;
   esac
   shift
 done
-[ "${#parts[@]}" -gt 0 ] || parts=(unit lint java services fault)
+[ "${#parts[@]}" -gt 0 ] || parts=(unit lint java server services fault)
 [ "$install" = 0 ] || install_packages build test
 
 jobs=$(nproc)
