@@ -145,6 +145,7 @@ class ReverseWriter {
     void byte(uint8_t value) { buffer_[--front_] = std::byte{value}; }
 
     void copy(const void* from, size_t count) {
+        if (count == 0) return;  // an empty view may have no address
         front_ -= count;
         std::memcpy(buffer_.get() + front_, from, count);
     }

@@ -170,7 +170,8 @@ TEST(BinlogEvent, Gtid) {
 }
 
 TEST(BinlogEvent, Heartbeats) {
-    const auto first = parse_heartbeat(event_of(EventType::Heartbeat, "binlog.000001"));
+    const std::string name = "binlog.000001";  // what is parsed points into it
+    const auto first = parse_heartbeat(event_of(EventType::Heartbeat, name));
     EXPECT_EQ(first->file, "binlog.000001");
     const std::string fields(
         "\x01\x0d"
