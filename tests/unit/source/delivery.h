@@ -45,6 +45,7 @@ class Delivery {
     }
 
     // Empty, or what is wrong.
+    // The record must live until the next emit(), as a packet's bytes do.
     std::string add(const std::string& record) {
         auto added = translator->add(as_bytes(record));
         if (added.ok() && *added == OblogTranslator::Added::EmitFirst) {

@@ -298,7 +298,8 @@ TEST(GoldenRows, ARecordNobodyUnderstandsStopsWithItsName) {
         Delivery delivery;
         MadeRecord made = row_of(type, {{"a", 3, ""}});
         made.after = {"1"};
-        EXPECT_EQ(delivery.add(begin()), "");
+        const std::string first = begin();
+        EXPECT_EQ(delivery.add(first), "");
         const std::string error = delivery.add(RecordBuilder::build(made));
         EXPECT_THAT(error, HasSubstr(std::string(oblog::record_type_name(type))));
         EXPECT_THAT(error, HasSubstr("tt.db1.t1"));
@@ -312,7 +313,8 @@ TEST(GoldenRows, ARowWithTooFewValuesIsAnError) {
     Delivery delivery;
     MadeRecord made = row_of(RecordType::Insert, {{"a", 3, ""}, {"b", 3, ""}});
     made.after = {"1"};
-    EXPECT_EQ(delivery.add(begin()), "");
+    const std::string first = begin();
+    EXPECT_EQ(delivery.add(first), "");
     EXPECT_THAT(delivery.add(RecordBuilder::build(made)), HasSubstr("column 1 has no value"));
 }
 
