@@ -3,8 +3,8 @@
 #
 # PART  unit lint java server services fault   suites of the dev build, by ctest label
 #       default                         all of those (what runs without a PART)
-#       asan                            unit and fault tests under the address and undefined behaviour sanitizers
-#       tsan                            concurrency tests and one served session under the thread sanitizer
+#       asan                            the same suites under the address and undefined behaviour sanitizers
+#       tsan                            concurrency and fault tests, and served sessions, under the thread sanitizer
 #       fuzz                            every libFuzzer target for OBCANAL_FUZZ_SECONDS (60) seconds
 #       all                             default, asan, tsan and fuzz
 # Exit status: 0 when every part passed. Each part ends with ctest's own closing lines.
@@ -57,8 +57,8 @@ if [ -n "$labels" ]; then
 fi
 for part in "${parts[@]}"; do
   case $part in
-    asan) { build asan && run asan -L '^(unit|fault)$'; } || failed+=(asan) ;;
-    tsan) { build tsan tsan_tests obcanal-server obcanal && run tsan -L '^tsan$'; } || failed+=(tsan) ;;
+    asan) { build asan && run asan -LE '^lint$'; } || failed+=(asan) ;;
+    tsan) { build tsan tsan_tests obcanal-server obcanal && run tsan -L '^(tsan|fault)$'; } || failed+=(tsan) ;;
     fuzz) { build fuzz fuzzers && run fuzz -L '^fuzz$'; } || failed+=(fuzz) ;;
   esac
 done

@@ -35,7 +35,8 @@ constexpr int64_t kNowSlackUs = 5'000'000;
 struct RecordOptions {
     std::optional<Endpoint> from;
     std::string instance;
-    std::vector<std::string> keys;
+    std::vector<std::string> keys;     // KEY=VALUE of the options below
+    std::vector<std::string> defines;  // of -D; they win
     std::string output;
     std::optional<uint64_t> rows;
     std::optional<std::chrono::milliseconds> seconds;
@@ -234,6 +235,7 @@ int record(RecordOptions options) {
     open_log({});
     if (options.from)
         options.keys.push_back("canal.instance.oceanbase.logproxy.address=" + options.from->text());
+    options.keys.insert(options.keys.end(), options.defines.begin(), options.defines.end());
     config::LoadedOblog loaded = config::load_oblog(options.instance, options.keys);
     if (!config::report(loaded.findings, std::cerr)) return kExitUsage;
     Result<RecordingFile> file = RecordingFile::create(options.output);
@@ -308,7 +310,7 @@ void add_logproxy_record(CLI::App& logproxy, Run& chosen) {
     add_key(*command, *options, "--timezone", "timezone", "of TIMESTAMP values, e.g. +08:00");
     add_key(*command, *options, "--start", "startTimestamp", "seconds since 1970; 0: now");
     add_key(*command, *options, "--start-us", "startTimestampUs", "microseconds since 1970");
-    command->add_option("-D", options->keys, "any other key of instance.properties")
+    command->add_option("-D", options->defines, "any other key of instance.properties")
         ->type_name("KEY=VALUE")
         ->allow_extra_args(false)
         ->group("Keys of the instance");

@@ -15,6 +15,7 @@ import warnings
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "support"))
 import admin_wire as admin  # noqa: E402
 import canal_wire as wire  # noqa: E402
+import certificates  # noqa: E402
 import obcanal  # noqa: E402
 
 PASSWORD = "correct horse"
@@ -211,20 +212,6 @@ def metrics_port(port):
     http("path traversal", port, b"GET /../../etc/passwd HTTP/1.1\r\n" + head + b"\r\n", ("metrics",))
 
 
-def certificates(path):
-    """A CA, a server's and a client's certificate of it, and a stranger's of its own."""
-    def openssl(*argv):
-        subprocess.run(["openssl", *argv], check=True, capture_output=True, cwd=path)
-    for name in ("ca", "stranger"):
-        openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=%s" % name, "-keyout",
-                "%s.key" % name, "-out", "%s.crt" % name)
-    for name in ("server", "client"):
-        openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-keyout", "%s.key" % name, "-out",
-                "%s.csr" % name)
-        openssl("x509", "-req", "-in", "%s.csr" % name, "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2",
-                "-out", "%s.crt" % name)
-
-
 def tls(name, port, path, certificate, version=None):
     """What a TLS client sees: the first bytes of the port behind the handshake, or why there is none."""
     context = ssl.create_default_context(cafile=os.path.join(path, "ca.crt"))
@@ -247,7 +234,7 @@ def tls(name, port, path, certificate, version=None):
 def with_tls(scratch, logproxy):
     path = os.path.join(scratch.path, "tls")
     os.makedirs(os.path.join(path, "conf"))
-    certificates(path)
+    certificates.make(path)
     keys = {"cert": "server.crt", "key": "server.key", "client.ca": "ca.crt"}
     properties = {"canal.admin.port": obcanal.free_port(), "canal.metrics.pull.port": obcanal.free_port(),
                   "canal.admin.passwd": obcanal.password_hash(PASSWORD)}
