@@ -138,9 +138,14 @@ struct HttpServer::State {
     };
 
     State(Listener bound, Executor own, Options given)
-        : listener(std::move(bound)), strand(own), options(std::move(given)), tasks(own) {}
+        : listener(std::move(bound)),
+          strand(own),
+          options(std::move(given)),
+          accepting(own),
+          tasks(own) {}
 
     const Route* find(std::string_view method, std::string_view path, std::string& allowed) const;
+    Awaitable<void> accept_connections();
     Awaitable<void> serve(std::shared_ptr<Connection> connection);
     Awaitable<void> answer_requests(std::shared_ptr<Connection> connection);
     // Whether the connection may be used further.
@@ -157,6 +162,7 @@ struct HttpServer::State {
     Listener listener;
     Executor strand;
     Options options;
+    TaskGroup accepting;  // and turning away
     TaskGroup tasks;
     std::vector<Route> routes;
     std::list<std::weak_ptr<Connection>> open;
@@ -344,27 +350,28 @@ Executor HttpServer::strand() const { return state_->strand; }
 
 size_t HttpServer::connections() const { return state_->tasks.running(); }
 
-Awaitable<void> HttpServer::run() {
-    State& state = *state_;
-    while (!state.closing) {
-        Result<Stream> accepted = co_await state.listener.accept();
-        if (state.closing) break;
-        if (accepted && state.tasks.running() < state.options.connections) {
-            auto connection = std::make_shared<State::Connection>(std::move(accepted).value());
-            state.tasks.spawn(state.strand, state.serve(std::move(connection)));
+void HttpServer::start() { state_->accepting.spawn(state_->strand, state_->accept_connections()); }
+
+Awaitable<void> HttpServer::State::accept_connections() {
+    while (!closing) {
+        Result<Stream> accepted = co_await listener.accept();
+        if (closing) break;
+        if (accepted && tasks.running() < options.connections) {
+            auto connection = std::make_shared<Connection>(std::move(accepted).value());
+            tasks.spawn(strand, serve(std::move(connection)));
             continue;
         }
-        const int64_t held = state.gate.pass();
+        const int64_t held = gate.pass();
         if (held >= 0) {
             const std::string cause = accepted ? "too many connections" : accepted.error().detail;
-            state.log.warn("a connection was refused", {{"cause", cause}, {"held_back", held}});
+            log.warn("a connection was refused", {{"cause", cause}, {"held_back", held}});
         }
         if (accepted) {
             const Executor where = accepted->executor();
-            asio::co_spawn(where, turn_away(std::move(accepted).value()), asio::detached);
+            accepting.spawn(where, turn_away(std::move(accepted).value()));
             continue;
         }
-        asio::steady_timer pause(state.strand, kAcceptPause);
+        asio::steady_timer pause(strand, kAcceptPause);
         co_await pause.async_wait(kNoThrow);
     }
 }
@@ -391,6 +398,7 @@ Awaitable<void> HttpServer::close(std::chrono::milliseconds grace) {
     }
     tell_all(false);
     co_await state.tasks.wait_for_all();
+    co_await state.accepting.wait_for_all();
 }
 
 }  // namespace obcanal

@@ -65,7 +65,7 @@ class HttpServer {
     static Result<std::unique_ptr<HttpServer>> open(Runtime& runtime, Options options);
     ~HttpServer();
 
-    // Before run(). GET routes answer HEAD too. A path that ends in "/" takes what is below it as
+    // Before start(). GET routes answer HEAD too. A path that ends in "/" takes what is below it as
     // well, unless a longer route fits.
     void route(std::string method, std::string path, HttpHandler handler);
 
@@ -73,10 +73,11 @@ class HttpServer {
     Executor strand() const;     // the server's own
     size_t connections() const;  // any thread
 
+    // Accepts from here on until close().
+    void start();
+
     // -- strand()
-    // Accepts until close().
-    Awaitable<void> run();
-    // Ends run() and all connections, after at most `grace` for answers under way.
+    // Ends accepting and all connections, after at most `grace` for answers under way.
     Awaitable<void> close(std::chrono::milliseconds grace);
 
  private:

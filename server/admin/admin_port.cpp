@@ -39,14 +39,17 @@ struct AdminPort::State {
               access::LoginLimiter(config.login_failures_per_minute),
               std::move(logs)
           },
+          accepting(own),
           sessions(own) {}
 
+    Awaitable<void> accept_connections();
     Awaitable<void> serve(std::shared_ptr<AdminSession> session);
 
     LogGate gate{std::chrono::seconds(10)};
     Listener listener;
     Executor strand;
     AdminContext context;
+    TaskGroup accepting;  // and turning away
     TaskGroup sessions;
     std::list<std::weak_ptr<AdminSession>> open;
     bool closing = false;
@@ -101,29 +104,27 @@ Awaitable<void> AdminPort::State::serve(std::shared_ptr<AdminSession> session) {
     open.erase(entry);
 }
 
-Awaitable<void> AdminPort::run() {
-    State& state = *state_;
-    while (!state.closing) {
-        Result<Stream> accepted = co_await state.listener.accept();
-        if (state.closing) break;
-        if (accepted && state.sessions.running() < kMaxConnections) {
-            auto session =
-                std::make_shared<AdminSession>(std::move(accepted).value(), state.context);
-            state.sessions.spawn(state.strand, state.serve(std::move(session)));
+void AdminPort::start() { state_->accepting.spawn(state_->strand, state_->accept_connections()); }
+
+Awaitable<void> AdminPort::State::accept_connections() {
+    while (!closing) {
+        Result<Stream> accepted = co_await listener.accept();
+        if (closing) break;
+        if (accepted && sessions.running() < kMaxConnections) {
+            auto session = std::make_shared<AdminSession>(std::move(accepted).value(), context);
+            sessions.spawn(strand, serve(std::move(session)));
             continue;
         }
-        if (const int64_t held = state.gate.pass(); held >= 0) {
+        if (const int64_t held = gate.pass(); held >= 0) {
             const std::string cause = accepted ? "too many connections" : accepted.error().detail;
-            state.context.log.warn(
-                "a connection was refused", {{"cause", cause}, {"held_back", held}}
-            );
+            context.log.warn("a connection was refused", {{"cause", cause}, {"held_back", held}});
         }
         if (accepted) {
             const Executor where = accepted->executor();
-            asio::co_spawn(where, turn_away(std::move(accepted).value()), asio::detached);
+            accepting.spawn(where, turn_away(std::move(accepted).value()));
             continue;
         }
-        asio::steady_timer pause(state.strand, kAcceptPause);
+        asio::steady_timer pause(strand, kAcceptPause);
         co_await pause.async_wait(kNoThrow);
     }
 }
@@ -137,6 +138,7 @@ Awaitable<void> AdminPort::close() {
             asio::post(session->executor(), [session] { session->abort(); });
     }
     co_await state.sessions.wait_for_all();
+    co_await state.accepting.wait_for_all();
 }
 
 }  // namespace obcanal::admin

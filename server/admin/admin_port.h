@@ -31,10 +31,11 @@ class AdminPort {
     size_t connections() const;  // any thread
     Executor strand() const;     // the port's own
 
+    // Accepts from here on until close().
+    void start();
+
     // -- strand()
-    // Accepts until close().
-    Awaitable<void> run();
-    // Ends run() and the sessions.
+    // Returns when accepting and the sessions have ended.
     Awaitable<void> close();
 
     static constexpr size_t kMaxConnections = 64;

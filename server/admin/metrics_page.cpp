@@ -1,6 +1,7 @@
 #include "server/admin/metrics_page.h"
 
 #include "protocol/base/clock.h"
+#include "protocol/base/gzip.h"
 #include "protocol/base/text.h"
 #include "protocol/net/asio.h"
 
@@ -24,6 +25,18 @@ bool names_an_address(std::string_view host) {
     const std::string_view name = port ? host.substr(0, colon) : host;
     const bool digits = name.find_first_not_of("0123456789.") == std::string_view::npos;
     return name.empty() || digits || name == "localhost" || name.starts_with('[');
+}
+
+// "gzip, deflate;q=0.5"; a weight of 0 is a no.
+bool takes_gzip(const HttpRequest& request) {
+    for (const std::string_view item : split(request.header_value("accept-encoding"), ',')) {
+        const size_t semicolon = item.find(';');
+        if (!equals_ignore_case(trim(item.substr(0, semicolon)), "gzip")) continue;
+        if (semicolon == std::string_view::npos) return true;
+        const std::string_view weight = trim(item.substr(semicolon + 1));
+        return weight.find_first_not_of("qQ=0. ") != std::string_view::npos;
+    }
+    return false;
 }
 
 }  // namespace
@@ -97,6 +110,11 @@ Awaitable<HttpResponse> MetricsPage::metrics(HttpRequest request) {
     HttpResponse response;
     response.content_type = MetricsText::kContentType;
     response.body = text.text(only);
+    if (takes_gzip(request)) {
+        response.body = gzip(response.body);
+        response.header.emplace_back("Content-Encoding", "gzip");
+    }
+    response.header.emplace_back("Vary", "Accept-Encoding");
     co_return response;
 }
 

@@ -31,8 +31,9 @@ class MetricsPage {
     uint16_t port() const { return server_->port(); }
     Executor strand() const { return server_->strand(); }
 
+    void start() { server_->start(); }
+
     // -- strand()
-    Awaitable<void> run() { return server_->run(); }
     Awaitable<void> close(std::chrono::milliseconds grace) { return server_->close(grace); }
 
  private:

@@ -1,5 +1,6 @@
 """The admin port in the reference's byte format, the metrics port, and `obcanal status`, on a real server."""
 import base64
+import gzip
 import json
 import os
 import re
@@ -153,6 +154,14 @@ def pages(port, metrics, canal):
     expect("errors", metric(metrics, 'canal_instance_client_request_error{destination="example",errorCode="400"}'), 1.0)
     client.close()
     expect("any path", page(metrics, "/anything")[0], 200)
+    for asked, packed in (("gzip, deflate", True), ("identity", False), ("gzip;q=0", False)):
+        request = urllib.request.Request("http://127.0.0.1:%d/metrics" % metrics, headers={"Accept-Encoding": asked})
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            body = answer.read()
+            expect("Accept-Encoding: " + asked, (answer.headers.get("Content-Encoding") == "gzip", body[:2] == b"\x1f\x8b"),
+                   (packed, packed))
+        text = (gzip.decompress(body) if packed else body).decode()
+        expect("a whole page", text.startswith("# HELP ") and 'obcanal_info{version="' in text, True)
     expect("healthz", page(metrics, "/healthz"), (200, "ok\n"))
     expect("readyz", page(metrics, "/readyz"), (200, "ready\n"))
     status = json.loads(page(metrics, "/status")[1])

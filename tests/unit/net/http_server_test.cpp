@@ -42,12 +42,11 @@ class HttpServerTest : public testing::Test {
         server_->route("POST", "/post", echo);
         server_->route("GET", "/fail", fail);
         runtime_.start();
-        done_ = asio::co_spawn(server_->strand(), server_->run(), asio::use_future);
+        server_->start();
     }
 
     void TearDown() override {
         asio::co_spawn(server_->strand(), server_->close(1s), asio::use_future).get();
-        done_.get();
     }
 
     // What comes back until the server closes, or until `answers` responses have come.
@@ -81,7 +80,6 @@ class HttpServerTest : public testing::Test {
 
     Runtime runtime_{1};
     std::unique_ptr<HttpServer> server_;
-    std::future<void> done_;
 };
 
 TEST_F(HttpServerTest, RoutesAnswer) {
