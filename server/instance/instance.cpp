@@ -3,6 +3,7 @@
 #include "protocol/base/clock.h"
 #include "protocol/net/run_on.h"
 #include "server/filter/table_filter.h"
+#include "server/instance/source_failures.h"
 #include "server/source/registry.h"
 
 #include <algorithm>
@@ -45,6 +46,9 @@ class WaitingGet {
  private:
     int& count_;
 };
+
+// How far a source has come: transactions, and the checkpoint of its last heartbeat.
+using Progress = std::pair<uint64_t, int64_t>;
 
 std::chrono::milliseconds with_jitter(std::chrono::milliseconds delay) {
     thread_local std::minstd_rand random{std::random_device{}()};
@@ -96,6 +100,8 @@ Awaitable<InstanceStatus> Instance::status() {
         const std::lock_guard lock(failure_mutex_);
         status.failure = failure_;
     }
+    status.filter_limits = earlier_filter_limits_;
+    if (filter_) status.filter_limits += filter_->current()->limits_exceeded();
     status.transactions = feed_.transactions();
     status.checkpoint_us = feed_.checkpoint().us;
     status.put = {
@@ -132,6 +138,7 @@ Result<void> Instance::use_filter(const std::string& expression) {
     if (!compiled) return std::move(compiled).error();
     auto shared = std::make_shared<const filter::TableFilter>(std::move(compiled).value());
     if (filter_) {
+        earlier_filter_limits_ += filter_->current()->limits_exceeded();
         filter_->replace(std::move(shared));
     } else {
         filter_ = std::make_shared<source::LiveFilter>(std::move(shared));
@@ -190,24 +197,41 @@ Awaitable<void> Instance::feed_loop(std::optional<LogPosition> from) {
     const std::chrono::milliseconds least(config_.retry_min_ms);
     const std::chrono::milliseconds most(config_.retry_max_ms);
     std::chrono::milliseconds delay = least;
+    SourceFailures failures;
     while (!stop_requested_.load()) {
-        const uint64_t records_before = source_->state().records.load();
+        const Progress before{feed_.transactions(), feed_.checkpoint().us};
         const Error error = co_await source_->run(from, feed_);
         feed_.drop_open();
         if (stop_requested_.load()) break;
+        note_failure(error.detail);
         if (error.retry == Retry::Never) {
             log_.error(
                 "the source stopped for good",
                 {{"cause", error.detail}, {"kind", errc_name(error.code)}}
             );
-            note_failure(error.detail);
             source_failed_.store(true);  // what is in the ring is served on
             break;
         }
-        if (source_->state().records.load() != records_before) delay = least;
-        note_failure(error.detail);
+        // What a source sends again and again before it fails is no progress.
+        if (before != Progress{feed_.transactions(), feed_.checkpoint().us}) {
+            delay = least;
+            failures.forget();
+        }
         const std::chrono::milliseconds pause = with_jitter(delay);
-        log_.warn("source lost, trying again", {{"cause", error.detail}, {"in_ms", pause.count()}});
+        const SourceFailures::Say say = failures.add(error.detail, steady_now());
+        if (say == SourceFailures::Say::Cause) {
+            log_.warn(
+                "source lost, trying again", {{"cause", error.detail}, {"in_ms", pause.count()}}
+            );
+        } else if (say == SourceFailures::Say::Summary) {
+            log_.warn(
+                "source still failing",
+                {{"attempts", failures.attempts()},
+                 {"causes", failures.causes()},
+                 {"latest", error.detail},
+                 {"in_ms", pause.count()}}
+            );
+        }
         delay = std::min(delay * 2, most);
         feed_stopping_.arm();
         if (stop_requested_.load()) break;

@@ -120,6 +120,7 @@ class Instance : public std::enable_shared_from_this<Instance> {
     store::EventRing ring_;
     Feed feed_;
     std::shared_ptr<source::LiveFilter> filter_;
+    uint64_t earlier_filter_limits_ = 0;  // of filters that were replaced
     std::unique_ptr<source::Source> source_;
     std::unique_ptr<source::PositionTracker> tracker_;
     TaskGroup tasks_;

@@ -100,16 +100,25 @@ Awaitable<Result<void>> OblogSource::read_more(Stream& stream) {
     co_return Result<void>{};
 }
 
+bool OblogSource::is_news(const std::string& peer) {
+    if (translator_->checkpoint_us() != asked_at_us_) asked_.clear();
+    asked_at_us_ = translator_->checkpoint_us();
+    return asked_.insert(peer).second;
+}
+
 Awaitable<Result<oblog::HandshakeResponse>> OblogSource::shake_hands(Stream& stream) {
     Result<oblog::HandshakeRequest> request = this->request();
     if (!request) co_return std::move(request).error();
-    log_.info(
-        "asking a log proxy",
-        {{"proxy", stream.peer()},
-         {"client", request->id},
-         {"configuration",
-          oblog::HandshakeConfiguration::parse(request->configuration).printable_text()}}
-    );
+    news_ = is_news(stream.peer());
+    if (news_) {
+        log_.info(
+            "asking a log proxy",
+            {{"proxy", stream.peer()},
+             {"client", request->id},
+             {"configuration",
+              oblog::HandshakeConfiguration::parse(request->configuration).printable_text()}}
+        );
+    }
     const std::string bytes = oblog::encode_handshake_request(*request);
     Result<void> sent = co_await stream.write(as_bytes(bytes));
     if (!sent) co_return std::move(sent).error();
@@ -166,7 +175,7 @@ void OblogSource::log_beginning(const oblog::HandshakeResponse& response, const 
     state_.connections.fetch_add(1);
     state_.connected.store(true);
     if (first_start_us_ == 0) first_start_us_ = wall_ms() * 1000 - kNowSlackUs;
-    log_.info("streaming", {{"proxy", peer}, {"version", response.version}});
+    if (news_) log_.info("streaming", {{"proxy", peer}, {"version", response.version}});
 }
 
 Awaitable<Error> OblogSource::stream_from(Stream stream, ChangeSink& out) {

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 namespace obcanal::source {
@@ -41,6 +42,8 @@ class OblogSource : public Source {
     Awaitable<Result<void>> read_more(Stream& stream);
     Result<oblog::HandshakeRequest> request();
     void log_beginning(const oblog::HandshakeResponse& response, const std::string& peer);
+    // Whether to say that this proxy is asked: not again until the stream got on.
+    bool is_news(const std::string& peer);
 
     config::InstanceConfig config_;
     Logger log_;
@@ -51,6 +54,9 @@ class OblogSource : public Source {
     bool stopped_ = false;
     std::optional<Stream> stream_;
     size_t next_address_ = 0;
+    std::set<std::string> asked_;  // proxies that were asked since `asked_at_us_`
+    int64_t asked_at_us_ = 0;      // the checkpoint then
+    bool news_ = false;            // of the connection under way
     uint64_t generation_ =
         0;  // of the client id: a proxy may still hold the id of a connection that broke
     // Asked for when nothing is known yet, so that a stream that started "now" and broke misses

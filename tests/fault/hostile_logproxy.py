@@ -4,6 +4,7 @@ The server must live through all of it, keep its memory within a bound, say once
 """
 import os
 import random
+import re
 import select
 import socket
 import struct
@@ -19,6 +20,7 @@ SEED = 20240501
 GROWTH_KIB = 96 * 1024
 STOPPED = "the source stopped for good"
 MOST_STOPS = 20
+SAME = 200
 
 
 def recorded(name):
@@ -54,9 +56,9 @@ def first_packet(data):
 
 
 class HostileLogProxy(threading.Thread):
-    def __init__(self, target):
+    def __init__(self, target, hostile):
         super().__init__(daemon=True)
-        self.target, self.answers, self.given, self.done = target, list(answers()), 0, threading.Event()
+        self.target, self.answers, self.given, self.done = target, list(hostile), 0, threading.Event()
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = self.listener.getsockname()[1]
 
@@ -98,6 +100,34 @@ class HostileLogProxy(threading.Thread):
                         return
 
 
+def complaints(log):
+    return [line for line in log.splitlines() if " warn" in line or " error" in line]
+
+
+def the_same_again(scratch, port):
+    """Of bytes that stay the same, the log names the cause once, however often they come."""
+    answer = recorded("v2-none")
+    # In front of any record, and in the middle of what was good before.
+    for name, insult in (("first", struct.pack(">HbI", 2, 1, 0x7FFFFFFF)), ("later", answer[:len(answer) // 2] + b"\xff" * 64)):
+        folder = os.path.join(scratch.path, "same-" + name)
+        os.mkdir(folder)
+        hostile = HostileLogProxy(port, [insult] * SAME)
+        hostile.start()
+        server = scratch.keep(obcanal.Server(folder, hostile.port, instance=QUICK_RETRIES)).start()
+        obcanal.wait_until(hostile.done.is_set, lambda: "%d of %d were given:\n%s" % (
+            hostile.given, SAME, server.text()[-2000:]), 120)
+        lines = [line for line in complaints(server.text()) if "source" in line]
+        print("the same bytes %d times, %s: %d lines" % (SAME, name, len(lines)))
+        causes = {re.search(r'cause="([^"]*)"', line).group(1) for line in lines}
+        # The first attempts get on by what is good of it.
+        if not lines or len(lines) != len(causes) or len(lines) > 3:
+            raise SystemExit("the cause is not named once:\n%s" % "\n".join(lines))
+        asked = server.text().count("asking a log proxy")
+        if asked > 4:
+            raise SystemExit("%d lines about being asked" % asked)
+        server.stop()
+
+
 def main():
     slack = 8 if "--sanitized" in sys.argv else 1
     with obcanal.Scratch("hostile-logproxy") as scratch:
@@ -107,7 +137,8 @@ def main():
         whole = scratch.keep(obcanal.Server(folder, logproxy.port)).start()
         expected = read_log(whole.port)
         whole.stop()
-        hostile = HostileLogProxy(logproxy.port)
+        the_same_again(scratch, logproxy.port)
+        hostile = HostileLogProxy(logproxy.port, answers())
         hostile.start()
         stops, lines, peak, idle = [], 0, 0, None
         while not hostile.done.is_set():
@@ -124,7 +155,7 @@ def main():
             client.close()
             peak = max(peak, server.rss_kib("VmHWM"))
             log = server.text()
-            lines += sum(1 for line in log.splitlines() if " warn" in line or " error" in line)
+            lines += len(complaints(log))
             stops += [line for line in log.splitlines() if STOPPED in line]
             server.stop()
         print("answers=%d rss_before=%.1f MiB peak=%.1f MiB log lines=%d stopped for good=%d" % (
@@ -133,8 +164,8 @@ def main():
             raise SystemExit("stopped %d times:\n%s" % (len(stops), "\n".join(stops)))
         if peak > idle + GROWTH_KIB * slack:
             raise SystemExit("the memory grew too much")
-        # One line for each attempt: with the shipped back-off that is one a minute.
-        if not lines or lines > 2 * hostile.given:
+        # One for each new cause after something good; a bad connection alone makes none.
+        if not lines or lines > hostile.given / 2:
             raise SystemExit("%d lines for %d bad connections:\n%s" % (lines, hostile.given, log[-3000:]))
 
         # What the bad bytes left of records may have been delivered; the comparison starts from nothing.
