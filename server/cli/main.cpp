@@ -18,6 +18,7 @@ int run(int argc, char** argv) {
     add_tail(app, chosen);
     add_drain(app, chosen);
     add_filter(app, chosen);
+    add_check(app, chosen);
     add_status(app, chosen);
     add_logproxy(app, chosen);
     try {

@@ -33,7 +33,8 @@ int64_t number_at(const json::object& in, std::string_view key) {
 std::string text_at(const json::object& in, std::string_view key) {
     const json::value* const found = in.if_contains(key);
     if (found == nullptr || !found->is_string()) return {};
-    return printable(std::string_view(found->get_string()));
+    constexpr size_t kLongText = 4'000;
+    return printable(std::string_view(found->get_string()), kLongText);
 }
 
 bool flag_at(const json::object& in, std::string_view key) {
@@ -149,6 +150,8 @@ Result<std::string> status_table(std::string_view text) {
         const std::string name = rows.back().front();
         if (const std::string failure = text_at(destination, "failure"); !failure.empty())
             failures += name + ": " + failure + "\n";
+        const std::string refused = text_at(destination, "refusedConfiguration");
+        if (!refused.empty()) failures += name + ": configuration refused: " + refused + "\n";
         const json::value* const subscribed = destination.if_contains("clients");
         if (subscribed == nullptr || !subscribed->is_array()) continue;
         for (const json::value& client : subscribed->get_array()) {

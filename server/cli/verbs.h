@@ -19,6 +19,7 @@ using Run = std::function<int()>;
 void add_tail(CLI::App& app, Run& chosen);
 void add_drain(CLI::App& app, Run& chosen);
 void add_filter(CLI::App& app, Run& chosen);
+void add_check(CLI::App& app, Run& chosen);
 // With start, stop and restart.
 void add_status(CLI::App& app, Run& chosen);
 void add_logproxy(CLI::App& app, Run& chosen);
