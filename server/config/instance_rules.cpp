@@ -2,6 +2,8 @@
 
 #include "protocol/base/text.h"
 #include "server/config/spring_file.h"
+#include "server/filter/column_filter.h"
+#include "server/filter/table_filter.h"
 
 #include <unistd.h>
 
@@ -142,6 +144,25 @@ void check_items(KeyReader& reader, std::string_view key, std::string_view list)
     }
 }
 
+// An expression that is none would stop the destination at its start, or at the first row.
+void check_filters(KeyReader& reader, const InstanceConfig& config) {
+    constexpr std::string_view kFilter = "canal.instance.filter.";
+    const auto tables = [&](std::string_view key, std::string_view list) {
+        const std::string name = std::string(kFilter) + std::string(key);
+        check_items(reader, name, list);
+        const Result<filter::TableFilter> good = filter::TableFilter::compile(list, {});
+        if (!good) reader.error(name, good.error().detail);
+    };
+    const auto columns = [&](std::string_view key, std::string_view list) {
+        const Result<filter::ColumnFilter> good = filter::ColumnFilter::parse(list, {});
+        if (!good) reader.error(std::string(kFilter) + std::string(key), good.error().detail);
+    };
+    tables("regex", config.filter_regex);
+    tables("black.regex", config.filter_black_regex);
+    columns("field", config.filter_field);
+    columns("black.field", config.filter_black_field);
+}
+
 }  // namespace
 
 void read_source(KeyReader& reader, InstanceConfig& config) {
@@ -200,8 +221,7 @@ void check_instance(KeyReader& reader, const InstanceConfig& config) {
                 std::to_string(config.retry_max_ms) + ")"
         );
     }
-    check_items(reader, "canal.instance.filter.regex", config.filter_regex);
-    check_items(reader, "canal.instance.filter.black.regex", config.filter_black_regex);
+    check_filters(reader, config);
     if (config.source == SourceKind::Oblogproxy) {
         check_oblog(reader, config.oblog);
     } else {

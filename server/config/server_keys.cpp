@@ -142,7 +142,9 @@ constexpr std::array kServerKeys = std::to_array<Server>({
     {"canal.auto.scan",
      Server::Parse{parse_auto_scan},
      "false",
-     "Also runs destinations that are not listed but have a directory with instance.properties."},
+     "Also runs destinations that are not listed but have a directory with instance.properties, "
+     "and "
+     "follows its changes."},
     Server(
         "canal.auto.scan.interval",
         &ServerConfig::auto_scan_interval_s,
@@ -151,7 +153,10 @@ constexpr std::array kServerKeys = std::to_array<Server>({
     )
         .in(1, 86'400),
     Server(
-        "canal.zkServers", Server::Parse{parse_zk_servers}, "", "ZooKeeper servers of a cluster."
+        "canal.zkServers",
+        Server::Parse{parse_zk_servers},
+        "",
+        "ZooKeeper servers of a cluster; only empty is supported."
     ),
     Server(
         "canal.zookeeper.flush.period",

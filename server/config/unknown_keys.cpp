@@ -118,7 +118,8 @@ class Judge {
         const Known& found = known->second;
         if (found.role == Role::Foreign) {
             foreign(key, setting, found.info->topic, found.info->unsupported);
-        } else if (of_instance && found.role == Role::Server && !asked_.contains(key)) {
+        } else if (of_instance && found.role == Role::Server &&
+                   (is_per_destination(key) || !asked_.contains(key))) {
             misplaced(key, setting);
         }
     }
