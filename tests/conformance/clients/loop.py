@@ -1,4 +1,4 @@
-"""client.py PORT ROWS: subscribe, get, ack, rollback and delivery again, with the canal-python package; runs in its environment."""
+"""loop.py PORT ROWS: subscribe, get, ack, rollback and delivery again, with the canal-python package; runs in its environment."""
 import sys
 import time
 
