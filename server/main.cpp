@@ -1,7 +1,6 @@
 // obcanal-server: reads the configuration, opens the ports, starts the service, and stops in
 // reverse order.
 #include "protocol/base/log.h"
-#include "protocol/base/log_file.h"
 #include "protocol/net/run_on.h"
 #include "protocol/net/runtime.h"
 #include "server/admin/admin_port.h"
@@ -16,7 +15,6 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -64,25 +62,13 @@ void raise_descriptor_limit() {
     ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-std::filesystem::path default_conf_dir() {
-    std::error_code ignored;
-    const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", ignored);
-    const std::filesystem::path beside = program.parent_path().parent_path() / "conf";
-    if (std::filesystem::exists(beside / "canal.properties", ignored)) return beside;
-    return "/etc/obcanal";
-}
-
 class Server {
  public:
-    Server(config::LoadedConfig loaded, std::string log_file)
-        : config_(std::move(loaded.server)),
+    Server(ConfigPlace place, config::LoadedConfig loaded, std::string log_file)
+        : config_(loaded.server),
           log_file_(std::move(log_file)),
-          service_(config_, std::move(loaded.instances), front_, feed_),
-          report_(service_) {
-        if (log_file_.empty()) return;
-        hangup_ = std::make_unique<asio::signal_set>(signals_.executor(), SIGHUP);
-        asio::co_spawn(signals_.executor(), follow_log_file(), asio::detached);
-    }
+          service_(config_, std::move(place), std::move(loaded), front_, feed_),
+          report_(service_) {}
 
     int run() {
         front_.start();
@@ -130,16 +116,6 @@ class Server {
         log_.info("stopped");
     }
 
-    // After SIGHUP: somebody has moved the file away.
-    Awaitable<void> follow_log_file() {
-        for (;;) {
-            const auto [code, number] = co_await hangup_->async_wait(kNoThrow);
-            if (code) co_return;
-            reopen_log();
-            log_.info("the log file was opened again", {{"signal", number}});
-        }
-    }
-
     bool open_admin_port() {
         if (config_.admin_port == 0) return true;
         admin::LogFiles logs(log_file_, canal_log_dir());
@@ -150,7 +126,7 @@ class Server {
             return false;
         }
         admin_ = std::move(opened).value();
-        asio::co_spawn(admin_->strand(), admin_->run(), asio::detached);
+        admin_->start();
         return true;
     }
 
@@ -165,7 +141,7 @@ class Server {
             return;
         }
         metrics_ = std::move(opened).value();
-        asio::co_spawn(metrics_->strand(), metrics_->run(), asio::detached);
+        metrics_->start();
     }
 
     std::vector<admin::PortUse> port_use() const {
@@ -192,7 +168,6 @@ class Server {
     Runtime feed_{1};
     Runtime signals_{1};
     StopSignal stop_signal_{signals_.executor()};
-    std::unique_ptr<asio::signal_set> hangup_;
     Service service_;
     admin::StatusReport report_;
     std::unique_ptr<admin::AdminPort> admin_;
@@ -231,21 +206,23 @@ int run(int argc, char** argv) {
         const int status = app.exit(error);
         return status == 0 ? 0 : kExitUsage;
     }
-    if (conf_dir.empty()) conf_dir = default_conf_dir().string();
+    if (conf_dir.empty()) conf_dir = config::default_conf_dir();
 
     config::LoadedConfig loaded = config::load(conf_dir, defines);
     const bool valid = config::report(loaded.findings, std::cerr);
     if (print_config) config::print_config(loaded, std::cout);
     if (check && valid) std::cout << conf_dir << ": no errors\n";
-    if (!valid) return kExitUsage;
-    if (check || print_config) return 0;
+    if (check || print_config) return valid ? 0 : kExitUsage;
+    // A destination with a bad file keeps none of the others from being served.
+    if (!config::can_start(loaded)) return kExitUsage;
 
     if (!open_log({log_file})) {
         std::cerr << log_file << ": can't be opened for writing\n";
         return kExitUsage;
     }
     raise_descriptor_limit();
-    return Server(std::move(loaded), log_file).run();
+    ConfigPlace place{std::move(conf_dir), std::move(defines)};
+    return Server(std::move(place), std::move(loaded), log_file).run();
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "server/service.h"
 
 #include "protocol/net/run_on.h"
+#include "server/source/registry.h"
 
 #include <chrono>
 #include <utility>
@@ -14,12 +15,14 @@ constexpr std::chrono::milliseconds kSessionGrace{2000};
 
 Service::Service(
     const config::ServerConfig& config,
-    std::vector<config::InstanceConfig> destinations,
+    ConfigPlace place,
+    config::LoadedConfig loaded,
     Runtime& front,
     Runtime& feed
 )
     : config_(config),
-      destinations_(std::move(destinations)),
+      place_(std::move(place)),
+      loaded_(std::move(loaded)),
       front_(front),
       feed_(feed),
       strand_(front.make_strand()),
@@ -54,30 +57,92 @@ void Service::end_turn() {
     idle_.notify();
 }
 
-Awaitable<Result<bool>> Service::start() {
-    co_await take_turn();
-    if (instances()) {
-        end_turn();
-        co_return false;
+Result<config::InstanceConfig> Service::read_destination(const std::string& name) const {
+    config::LoadedConfig loaded = config::load_instance(place_.dir, place_.defines, name);
+    std::string wrong;
+    for (const config::Finding& finding : loaded.findings) {
+        const bool error = finding.severity == config::Finding::Severity::Error;
+        if (error && finding.scope.empty()) {
+            wrong += (wrong.empty() ? "" : "; ") + config::finding_text(finding);
+        } else if (!error && finding.scope == name) {
+            log_.warn(
+                "configuration", {{"destination", name}, {"finding", config::finding_text(finding)}}
+            );
+        }
     }
-    auto set = std::make_shared<instance::InstanceSet>(front_, feed_);
+    if (!loaded.refused.empty())
+        wrong = loaded.refused.front().reason + (wrong.empty() ? "" : "; ") + wrong;
+    if (wrong.empty() && loaded.server.conf_dir != config_.conf_dir)
+        wrong = "canal.conf.dir has changed since the server was started: restart the server";
+    if (!wrong.empty()) return Error{Errc::BadConfig, Retry::Never, std::move(wrong)};
+    return std::move(loaded.instances.front());
+}
+
+instance::InstanceSet::Means Service::means() {
+    const auto read = [this](const std::string& name) { return read_destination(name); };
+    return {read, source::make_source};
+}
+
+// What is to be served: at first what main has read, later what the files say then.
+Awaitable<Result<config::LoadedConfig>> Service::destinations() {
+    if (loaded_) {
+        config::LoadedConfig first = std::move(*loaded_);
+        loaded_.reset();
+        co_return first;
+    }
+    config::LoadedConfig loaded;
+    const std::function<void()> load = [this, &loaded] {
+        loaded = config::load(place_.dir, place_.defines);
+    };
+    co_await lane_.run(load);
+    for (const config::Finding& finding : loaded.findings) {
+        if (finding.severity == config::Finding::Severity::Error && finding.scope.empty())
+            co_return Error{Errc::BadConfig, Retry::Never, config::finding_text(finding)};
+    }
+    co_return loaded;
+}
+
+Awaitable<Result<void>> Service::start_serving() {
+    auto set = std::make_shared<instance::InstanceSet>(front_, feed_, means());
     // The port before the destinations: a server that can't serve must not touch the source.
     Result<std::unique_ptr<session::ClientPort>> opened =
         session::ClientPort::open(config_, *set, front_);
-    if (!opened) {
-        end_turn();
-        co_return std::move(opened).error();
-    }
+    if (!opened) co_return std::move(opened).error();
     std::shared_ptr<session::ClientPort> clients = std::move(opened).value();
-    co_await run_on(set->control(), set->start(destinations_));
+    Result<config::LoadedConfig> loaded = co_await destinations();
+    if (!loaded) {
+        co_await run_on(clients->strand(), clients->close(kSessionGrace));
+        co_return std::move(loaded).error();
+    }
+    const Executor control = set->control();
+    co_await run_on(control, set->start(std::move(loaded->instances), std::move(loaded->refused)));
     clients->start();
-    {
-        const std::lock_guard lock(mutex_);
-        instances_ = std::move(set);
-        clients_ = std::move(clients);
+    if (config_.auto_scan) {
+        scan_ = std::make_unique<AutoScan>(
+            strand_,
+            config_.conf_dir,
+            std::chrono::seconds(config_.auto_scan_interval_s),
+            loaded->listing,
+            *set,
+            lane_
+        );
+        scan_->start();
+    }
+    const std::lock_guard lock(mutex_);
+    instances_ = std::move(set);
+    clients_ = std::move(clients);
+    co_return Result<void>{};
+}
+
+Awaitable<Result<bool>> Service::start() {
+    co_await take_turn();
+    Result<bool> started = false;
+    if (!instances()) {
+        Result<void> serving = co_await start_serving();
+        started = serving ? Result<bool>(true) : Result<bool>(std::move(serving).error());
     }
     end_turn();
-    co_return true;
+    co_return started;
 }
 
 Awaitable<bool> Service::stop() {
@@ -89,6 +154,8 @@ Awaitable<bool> Service::stop() {
         set = std::exchange(instances_, nullptr);
         clients = std::exchange(clients_, nullptr);
     }
+    if (scan_) co_await scan_->stop();
+    scan_.reset();
     if (set) {
         co_await run_on(clients->strand(), clients->close(kSessionGrace));
         co_await run_on(set->control(), set->stop());

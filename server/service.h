@@ -6,23 +6,34 @@
 #include "protocol/net/notifier.h"
 #include "protocol/net/runtime.h"
 #include "server/admin/server_control.h"
-#include "server/config/instance_config.h"
+#include "server/auto_scan.h"
+#include "server/config/load.h"
 #include "server/config/server_config.h"
 #include "server/session/listener.h"
 
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <string>
 #include <vector>
 
 namespace obcanal {
 
+// Where the configuration was read from, to read it again.
+struct ConfigPlace {
+    std::string dir;
+    std::vector<std::string> defines;
+};
+
 class Service : public admin::ServerControl {
  public:
-    // `config` and the runtimes outlive the service.
+    // `config` and the runtimes outlive the service. `loaded`: what the first start serves; later
+    // ones read the files again.
     Service(
         const config::ServerConfig& config,
-        std::vector<config::InstanceConfig> destinations,
+        ConfigPlace place,
+        config::LoadedConfig loaded,
         Runtime& front,
         Runtime& feed
     );
@@ -40,15 +51,23 @@ class Service : public admin::ServerControl {
     // Waits until no other start or stop is under way.
     Awaitable<void> take_turn();
     void end_turn();
+    Awaitable<Result<void>> start_serving();
+    Awaitable<Result<config::LoadedConfig>> destinations();
+    // A lane's thread.
+    Result<config::InstanceConfig> read_destination(const std::string& name) const;
+    instance::InstanceSet::Means means();
 
     Logger log_{"server"};
     const config::ServerConfig& config_;
-    std::vector<config::InstanceConfig> destinations_;
+    ConfigPlace place_;
+    std::optional<config::LoadedConfig> loaded_;  // until the first start
     Runtime& front_;
     Runtime& feed_;
     Executor strand_;
+    BlockingLane lane_;
     Notifier idle_;
     bool busy_ = false;
+    std::unique_ptr<AutoScan> scan_;
     mutable std::mutex mutex_;  // what follows
     std::shared_ptr<instance::InstanceSet> instances_;
     std::shared_ptr<session::ClientPort> clients_;

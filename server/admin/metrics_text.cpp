@@ -236,6 +236,19 @@ void add_own_metrics(
                 one.phase == phase ? 1 : 0
             );
         }
+        to.gauge(
+            "obcanal_configuration_refused",
+            "1 while what the destination's files say is wrong and not in use",
+            labels,
+            one.refused_config.empty() ? 0 : 1
+        );
+        to.counter(
+            "obcanal_filter_limit_exceeded",
+            "Names for which an expression of the table filter took too long: it counts as no "
+            "match",
+            labels,
+            number(one.filter_limits)
+        );
         add_source(to, one, labels);
         const StageDelays delays = stage_delays(one, now_ms);
         add_stage(to, one, "put", one.put, delays.put);

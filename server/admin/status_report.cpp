@@ -49,6 +49,7 @@ json::object destination_json(const instance::InstanceStatus& one, int64_t now_m
         {"destination", one.destination},
         {"phase", instance::phase_name(one.phase)},
         {"failure", one.failure},
+        {"refusedConfiguration", one.refused_config},
         {"source",
          {{"kind", source_name(one.source)},
           {"connected", one.connected},

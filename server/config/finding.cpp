@@ -1,14 +1,29 @@
 #include "server/config/finding.h"
 
-#include <algorithm>
+#include "protocol/base/text.h"
+
 #include <utility>
 
 namespace obcanal::config {
 
-bool FindingList::has_error(const std::string& scope) const {
-    return std::any_of(findings_.begin(), findings_.end(), [&scope](const Finding& finding) {
-        return finding.severity == Finding::Severity::Error && finding.scope == scope;
-    });
+std::string finding_text(const Finding& finding) {
+    constexpr size_t kLongLine = 2'000;
+    std::string text = printable(finding.where, kLongLine) + ": ";
+    if (!finding.key.empty()) text += printable(finding.key, kLongLine) + ": ";
+    if (finding.severity == Finding::Severity::Warning) text += "warning: ";
+    return text + printable(finding.what, kLongLine);
+}
+
+std::string FindingList::errors_of(const std::string& scope) const {
+    constexpr size_t kFew = 3;
+    std::string text;
+    size_t count = 0;
+    for (const Finding& finding : findings_) {
+        if (finding.severity != Finding::Severity::Error || finding.scope != scope) continue;
+        if (++count <= kFew) text += (text.empty() ? "" : "; ") + finding_text(finding);
+    }
+    if (count > kFew) text += "; and " + std::to_string(count - kFew) + " more";
+    return text;
 }
 
 void FindingList::add(Finding finding) {

@@ -19,6 +19,9 @@ struct Finding {
     std::string scope;
 };
 
+// "file:line: key: what", bytes that can't be printed made visible.
+std::string finding_text(const Finding& finding);
+
 // Keeps each warning once, however many destinations share the line that causes it; an error
 // once for each destination that it stops.
 class FindingList {
@@ -34,7 +37,9 @@ class FindingList {
 
     // Of the findings that follow.
     void set_scope(std::string destination) { scope_ = std::move(destination); }
-    bool has_error(const std::string& scope) const;
+    bool has_error(const std::string& scope) const { return !errors_of(scope).empty(); }
+    // "file:line: key: what" of the errors in that scope, joined; of many the first few.
+    std::string errors_of(const std::string& scope) const;
     std::vector<Finding> take() { return std::move(findings_); }
 
  private:

@@ -19,7 +19,6 @@ namespace obcanal::config {
 namespace {
 
 constexpr std::string_view kServerScope = "server";
-constexpr std::string_view kInstanceFile = "instance.properties";
 constexpr std::string_view kClasspath = "classpath:";
 constexpr std::string_view kMask = "******";
 
@@ -35,16 +34,9 @@ class Loader {
         Layers layers(defines_, {server_file(), common_file(), nullptr}, {});
         KeyReader reader(layers, findings_, conf_dir_, server_name_);
         read_server(reader);
-        // Findings of whole files, once; placeholders can refer to keys of one's own.
-        KeyNames asked;
-        for (const std::string& destination : loaded_.server.destinations)
-            read_destination(destination, asked);
-        asked.insert(layers.asked().begin(), layers.asked().end());
-        findings_.set_scope({});
-        if (server_) judge_file(*server_, false, asked, reader, findings_);
-        if (common_) judge_file(*common_, false, asked, reader, findings_);
-        judge_overrides(defines_, asked, reader, findings_);
-        reader.finish();
+        std::vector<std::string> names = loaded_.server.destinations;
+        if (loaded_.server.auto_scan) scan(names);
+        read_destinations(names, layers, reader);
         return finished();
     }
 
@@ -52,9 +44,8 @@ class Loader {
         Layers layers(defines_, {server_file(), common_file(), nullptr}, {});
         KeyReader reader(layers, findings_, conf_dir_, server_name_);
         read_server(reader);
-        KeyNames asked;
         loaded_.values.clear();
-        read_destination(destination, asked);
+        read_destinations({destination}, layers, reader);
         return finished();
     }
 
@@ -112,6 +103,39 @@ class Loader {
         keep_values(reader, std::string(kServerScope));
     }
 
+    // Adds what the directory holds beside what is listed. It is listed before its files are read,
+    // so that a change while we read shows at the first look.
+    void scan(std::vector<std::string>& names) {
+        const std::string& dir = loaded_.server.conf_dir;
+        Result<ConfListing> listing = list_destinations(dir);
+        if (!listing) {
+            findings_.error(dir, "canal.auto.scan", listing.error().detail);
+            return;
+        }
+        for (const auto& [name, stamp] : listing->destinations) {
+            if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+        }
+        for (const auto& [name, why] : listing->misnamed)
+            findings_.warning(dir + "/" + name, {}, why + "; the directory is passed over");
+        for (const auto& [name, why] : listing->unreadable)
+            findings_.warning(dir + "/" + name, {}, why + "; the directory is passed over");
+        loaded_.listing = std::move(listing).value();
+    }
+
+    void read_destinations(
+        const std::vector<std::string>& names, Layers& layers, KeyReader& reader
+    ) {
+        // Findings of whole files, once; placeholders can refer to keys of one's own.
+        KeyNames asked;
+        for (const std::string& name : names) read_destination(name, asked);
+        asked.insert(layers.asked().begin(), layers.asked().end());
+        findings_.set_scope({});
+        if (server_) judge_file(*server_, false, asked, reader, findings_);
+        if (common_) judge_file(*common_, false, asked, reader, findings_);
+        judge_overrides(defines_, asked, reader, findings_);
+        reader.finish();
+    }
+
     void read_destination(const std::string& destination, KeyNames& asked) {
         findings_.set_scope(destination);
         const std::string path =
@@ -133,7 +157,7 @@ class Loader {
         reader.finish();
         keep_values(reader, destination);
         if (findings_.has_error(destination)) {
-            loaded_.refused.push_back({destination, "its configuration has errors"});
+            loaded_.refused.push_back({destination, findings_.errors_of(destination)});
         } else {
             loaded_.instances.push_back(std::move(config));
         }
@@ -165,6 +189,14 @@ class Loader {
 
 }  // namespace
 
+std::string default_conf_dir() {
+    std::error_code ignored;
+    const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", ignored);
+    const std::filesystem::path beside = program.parent_path().parent_path() / "conf";
+    if (std::filesystem::exists(beside / "canal.properties", ignored)) return beside.string();
+    return "/etc/obcanal";
+}
+
 LoadedConfig load(const std::string& conf_dir, const std::vector<std::string>& defines) {
     return Loader(conf_dir, defines).load_all();
 }
@@ -175,6 +207,14 @@ LoadedConfig load_instance(
     const std::string& destination
 ) {
     return Loader(conf_dir, defines).load_one(destination);
+}
+
+bool can_start(const LoadedConfig& loaded) {
+    const bool server_is_wrong =
+        std::any_of(loaded.findings.begin(), loaded.findings.end(), [](const Finding& finding) {
+            return finding.severity == Finding::Severity::Error && finding.scope.empty();
+        });
+    return !server_is_wrong && (loaded.refused.empty() || !loaded.instances.empty());
 }
 
 }  // namespace obcanal::config

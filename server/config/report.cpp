@@ -6,14 +6,10 @@
 namespace obcanal::config {
 
 bool report(const std::vector<Finding>& findings, std::ostream& to) {
-    constexpr size_t kLongLine = 2'000;
     bool good = true;
     for (const Finding& finding : findings) {
-        const bool error = finding.severity == Finding::Severity::Error;
-        good = good && !error;
-        to << printable(finding.where, kLongLine) << ": ";
-        if (!finding.key.empty()) to << printable(finding.key, kLongLine) << ": ";
-        to << (error ? "" : "warning: ") << printable(finding.what, kLongLine) << '\n';
+        good = good && finding.severity != Finding::Severity::Error;
+        to << finding_text(finding) << '\n';
     }
     return good;
 }

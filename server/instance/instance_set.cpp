@@ -3,7 +3,6 @@
 #include "protocol/net/run_on.h"
 #include "server/meta/file_meta_store.h"
 #include "server/meta/memory_meta_store.h"
-#include "server/source/registry.h"
 
 #include <utility>
 
@@ -11,6 +10,7 @@ namespace obcanal::instance {
 namespace {
 
 constexpr std::chrono::seconds kRetryPeriod{10};
+constexpr size_t kLongReason = 4'000;
 
 Result<std::unique_ptr<meta::MetaStore>> make_store(const config::InstanceConfig& config) {
     switch (config.meta) {
@@ -51,10 +51,13 @@ std::string_view phase_name(Phase phase) {
 }
 
 struct InstanceSet::Destination {
-    config::InstanceConfig config;
+    std::string name;
+    config::InstanceConfig config;      // meaningless before the first one that could be read
     std::shared_ptr<Instance> running;  // mutex_
     Phase phase = Phase::Idle;
     std::string failure;
+    std::string refused;  // why what its files say now is not in use; empty: it is
+    bool configured = false;
     bool retry = false;  // the failure may mend itself
     bool busy = false;   // somebody starts or stops it
     bool removed = false;
@@ -82,9 +85,10 @@ class InstanceSet::Turn {
     Notifier* changed_;
 };
 
-InstanceSet::InstanceSet(Runtime& front, Runtime& feed)
+InstanceSet::InstanceSet(Runtime& front, Runtime& feed, Means means)
     : front_(front),
       feed_(feed),
+      means_(std::move(means)),
       control_(front.make_strand()),
       changed_(control_),
       tasks_(control_) {}
@@ -123,14 +127,16 @@ std::vector<std::string> InstanceSet::names() const {
 // REQUIRES: the destination's turn.
 Awaitable<Result<void>> InstanceSet::launch(std::shared_ptr<Destination> one) {
     if (one->running) co_return Result<void>{};
-    if (stopping_ || one->removed) co_return should_start_first(one->config.destination);
-    const std::string destination = one->config.destination;
+    if (stopping_ || one->removed) co_return should_start_first(one->name);
+    const std::string destination = one->name;
+    if (!one->configured)
+        co_return Error{Errc::BadConfig, Retry::Never, printable(one->refused, kLongReason)};
     Result<void> started;
     Result<std::unique_ptr<meta::MetaStore>> store = make_store(one->config);
     if (store) {
         Instance::Parts parts;
         parts.config = one->config;
-        parts.make_source = source::make_source;
+        parts.make_source = means_.make_source;
         parts.meta = std::move(store).value();
         parts.instance_strand = front_.make_strand();
         parts.feed_strand = feed_.make_strand();
@@ -173,7 +179,42 @@ Awaitable<void> InstanceSet::halt(std::shared_ptr<Destination> one) {
     co_await run_on(running->strand(), running->stop());
 }
 
-Awaitable<void> InstanceSet::start(std::vector<config::InstanceConfig> instances) {
+// REQUIRES: the destination's turn, or nobody else knows it yet.
+void InstanceSet::refuse(Destination& one, std::string reason) {
+    const bool runs = one.running != nullptr;
+    log_.error(
+        runs ? "the changed configuration is refused, the one before stays in use"
+             : "start failed, the configuration is refused",
+        {{"destination", one.name}, {"cause", reason}}
+    );
+    one.refused = std::move(reason);
+    if (runs || one.phase == Phase::Stopped) return;
+    one.phase = Phase::Failed;
+    one.failure.clear();
+    one.retry = false;
+}
+
+Awaitable<Result<void>> InstanceSet::take_files(std::shared_ptr<Destination> one) {
+    Result<config::InstanceConfig> read = config::InstanceConfig{};
+    const std::function<void()> work = [this, &one, &read] {
+        read = means_.read_config(one->name);
+    };
+    co_await lane_.run(work);
+    if (!read) {
+        refuse(*one, read.error().detail);
+        co_return std::move(read).error();
+    }
+    one->refused.clear();
+    one->configured = true;
+    one->config = std::move(read).value();
+    co_return Result<void>{};
+}
+
+Awaitable<void> InstanceSet::start(
+    std::vector<config::InstanceConfig> instances, std::vector<config::RefusedInstance> refused
+) {
+    for (config::RefusedInstance& one : refused)
+        refuse(*known_or_new(one.destination), std::move(one.reason));
     for (config::InstanceConfig& config : instances) co_await put(std::move(config));
     tasks_.spawn(control_, retry_failed());
 }
@@ -197,6 +238,9 @@ Awaitable<Result<void>> InstanceSet::start_one(std::string destination) {
     const std::shared_ptr<Destination> one = known(destination);
     if (!one) co_return should_start_first(destination);
     const Turn turn = co_await take_turn(one);
+    if (one->running) co_return Result<void>{};
+    Result<void> read = co_await take_files(one);
+    if (!read) co_return read;
     Result<void> started = co_await launch(one);
     co_return started;
 }
@@ -213,26 +257,44 @@ Awaitable<Result<void>> InstanceSet::restart_one(std::string destination) {
     const std::shared_ptr<Destination> one = known(destination);
     if (!one) co_return should_start_first(destination);
     const Turn turn = co_await take_turn(one);
+    Result<void> read = co_await take_files(one);
+    if (!read) co_return read;
     co_await halt(one);
     Result<void> started = co_await launch(one);
     co_return started;
 }
 
-Awaitable<void> InstanceSet::put(config::InstanceConfig config) {
-    std::shared_ptr<Destination> one;
-    {
-        const std::lock_guard lock(mutex_);
-        std::shared_ptr<Destination>& place = destinations_[config.destination];
-        if (!place) place = std::make_shared<Destination>();
-        one = place;
+std::shared_ptr<InstanceSet::Destination> InstanceSet::known_or_new(const std::string& destination
+) {
+    const std::lock_guard lock(mutex_);
+    std::shared_ptr<Destination>& place = destinations_[destination];
+    if (!place) {
+        place = std::make_shared<Destination>();
+        place->name = destination;
     }
+    return place;
+}
+
+Awaitable<void> InstanceSet::put(config::InstanceConfig config) {
+    const std::shared_ptr<Destination> one = known_or_new(config.destination);
     const Turn turn = co_await take_turn(one);
-    co_await halt(one);
-    const bool lazy = config.lazy;
     one->config = std::move(config);
-    one->phase = Phase::Idle;
-    if (lazy) co_return;
+    one->configured = true;
+    if (one->config.lazy) co_return;
     // Its failure is logged and kept.
+    const Result<void> started = co_await launch(one);
+    static_cast<void>(started);
+}
+
+Awaitable<void> InstanceSet::reload(std::string destination) {
+    const std::shared_ptr<Destination> one = known_or_new(destination);
+    const Turn turn = co_await take_turn(one);
+    if (one->removed || stopping_) co_return;
+    const Result<void> read = co_await take_files(one);
+    if (!read) co_return;
+    co_await halt(one);
+    one->phase = Phase::Idle;
+    if (one->config.lazy) co_return;
     const Result<void> started = co_await launch(one);
     static_cast<void>(started);
 }
@@ -284,6 +346,7 @@ Awaitable<std::vector<InstanceStatus>> InstanceSet::status() {
         if (!one) continue;
         if (const std::shared_ptr<Instance> running = find(name)) {
             InstanceStatus status = co_await run_on(running->strand(), running->status());
+            status.refused_config = one->refused;
             all.push_back(std::move(status));
             continue;
         }
@@ -291,6 +354,7 @@ Awaitable<std::vector<InstanceStatus>> InstanceSet::status() {
         status.destination = name;
         status.phase = one->phase;
         status.failure = one->failure;
+        status.refused_config = one->refused;
         status.source = one->config.source;
         status.ring_slots = one->config.memory_buffer_size;
         status.ring_bytes = one->config.memory_buffer_size * one->config.memory_buffer_memunit;

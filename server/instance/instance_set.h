@@ -1,6 +1,6 @@
 // All destinations of this server, each with a life of its own: start, stop and restart of one
-// never touches another, and one that fails to start keeps its reason. find() from any thread;
-// everything that waits runs on control().
+// never touches another, and one that fails to start, or whose files are wrong, keeps its reason.
+// find() from any thread; everything that waits runs on control().
 #pragma once
 
 #include "protocol/base/log.h"
@@ -9,8 +9,10 @@
 #include "protocol/net/runtime.h"
 #include "protocol/net/task_group.h"
 #include "server/config/instance_config.h"
+#include "server/config/load.h"
 #include "server/instance/instance.h"
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -20,10 +22,18 @@
 
 namespace obcanal::instance {
 
+// What a destination's files say now; the error names file, line and key. Called on a lane.
+using ReadConfig = std::function<Result<config::InstanceConfig>(const std::string& destination)>;
+
 class InstanceSet {
  public:
+    struct Means {
+        ReadConfig read_config;
+        SourceFactory make_source;
+    };
+
     // `front`: client requests; `feed`: upstream streams. Both outlive the set.
-    InstanceSet(Runtime& front, Runtime& feed);
+    InstanceSet(Runtime& front, Runtime& feed, Means means);
     ~InstanceSet();
 
     // -- any thread
@@ -35,18 +45,23 @@ class InstanceSet {
     Executor control() const { return control_; }
 
     // -- control strand
-    // Starts all but the lazy ones; what fails is logged and tried again later.
-    Awaitable<void> start(std::vector<config::InstanceConfig> instances);
+    // Starts all but the lazy ones; what fails is logged and tried again later. `refused` are known
+    // as failed, with their reason.
+    Awaitable<void> start(
+        std::vector<config::InstanceConfig> instances, std::vector<config::RefusedInstance> refused
+    );
     // Stops all at once, and whatever start is under way.
     Awaitable<void> stop();
 
-    // One destination. NotFound: no such name.
+    // One destination. NotFound: no such name. Starting reads its files again; a restart with wrong
+    // ones is refused and changes nothing.
     Awaitable<Result<void>> start_one(std::string destination);
     Awaitable<Result<void>> stop_one(std::string destination);
     Awaitable<Result<void>> restart_one(std::string destination);
-    // A new destination, or a changed one: stopped, then started with this configuration unless it
-    // is lazy.
-    Awaitable<void> put(config::InstanceConfig config);
+    // A destination whose files are new or have changed: read, then stopped and started unless it
+    // is lazy. When they are wrong, what runs goes on with the configuration that it has, and the
+    // status says so.
+    Awaitable<void> reload(std::string destination);
     // Stops and forgets it.
     Awaitable<void> remove(std::string destination);
     // For SUBSCRIPTION: starts a lazy destination that nobody asked for before.
@@ -60,6 +75,11 @@ class InstanceSet {
     class Turn;
 
     Awaitable<Turn> take_turn(std::shared_ptr<Destination> one);
+    std::shared_ptr<Destination> known_or_new(const std::string& destination);
+    Awaitable<void> put(config::InstanceConfig config);
+    // Takes what its files say now. REQUIRES: the destination's turn.
+    Awaitable<Result<void>> take_files(std::shared_ptr<Destination> one);
+    void refuse(Destination& one, std::string reason);
     Awaitable<Result<void>> launch(std::shared_ptr<Destination> one);
     Awaitable<void> halt(std::shared_ptr<Destination> one);
     Awaitable<void> stop_for_good(std::shared_ptr<Destination> one);
@@ -69,6 +89,7 @@ class InstanceSet {
     Logger log_{"instances"};
     Runtime& front_;
     Runtime& feed_;
+    Means means_;
     Executor control_;
     BlockingLane lane_;
     Notifier changed_;  // a turn ended, or stop() was called

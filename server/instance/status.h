@@ -39,7 +39,8 @@ struct StageStatus {
 struct InstanceStatus {
     std::string destination;
     Phase phase = Phase::Idle;
-    std::string failure;  // why it is Failed, or why the source is away
+    std::string failure;         // why it is Failed, or why the source is away
+    std::string refused_config;  // why what its files say now is not in use
     config::SourceKind source = config::SourceKind::Oblogproxy;
 
     bool connected = false;
@@ -47,6 +48,7 @@ struct InstanceStatus {
     uint64_t source_records = 0;
     uint64_t source_connections = 0;
     uint64_t repeated_transactions = 0;  // sent again after a reconnect and left out
+    uint64_t filter_limits = 0;          // names for which a filter's expression took too long
     uint64_t transactions = 0;
     int64_t checkpoint_us = 0;  // of the last heartbeat; everything committed up to it was read
 
