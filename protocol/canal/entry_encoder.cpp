@@ -10,7 +10,8 @@ namespace obcanal::canal {
 namespace {
 
 constexpr size_t kUsualCapacity = 1024 * 1024;
-constexpr size_t kFixedPart = 512;        // more than all of an entry that is no name, value or id
+// More than all of an entry that is no name, value or id, and ReverseCursor::kSlack.
+constexpr size_t kFixedPart = 512;
 constexpr size_t kColumnFixedPart = 128;  // more than tags, lengths, flags and props of a column
 
 // Column.props, whole fields: what marks a value that upstream did not log, and a key that is no
@@ -18,6 +19,10 @@ constexpr size_t kColumnFixedPart = 128;  // more than tags, lengths, flags and 
 constexpr std::string_view kUnknownProp = "\x3a\x0f\x0a\x07unknown\x12\x04true";
 constexpr std::string_view kUniqueKeyProp = "\x3a\x11\x0a\x09uniqueKey\x12\x04true";
 constexpr std::string_view kRowsCount = "rowsCount";
+// Header.props of an entry with one row, whole.
+constexpr std::string_view kOneRowProp =
+    "\x62\x0e\x0a\x09rowsCount\x12\x01"
+    "1";
 constexpr std::string_view kRowId = "rowId";
 
 // The eight bytes that end at `end`; the caller guarantees that they are readable.
@@ -34,8 +39,18 @@ bool is_ascii(const std::byte* data, size_t size) {
     return (seen & kHighBits) == 0;
 }
 
+// REQUIRES: kCellPadding readable bytes in front of both.
+bool same_bytes(const std::byte* a, const std::byte* b, size_t size) {
+    constexpr size_t kWord = 8;
+    if (size > 2 * kWord) return std::memcmp(a, b, size) == 0;
+    if (size == 0) return true;
+    const uint64_t last = load_before(a + size) ^ load_before(b + size);
+    if (size <= kWord) return last >> (64 - 8 * size) == 0;
+    return (last | (load_le<uint64_t>(a) ^ load_le<uint64_t>(b))) == 0;
+}
+
 bool same_cell(const Cell& a, const Cell& b) {
-    return a.state == b.state && a.size == b.size && std::memcmp(a.data, b.data, a.size) == 0;
+    return a.state == b.state && a.size == b.size && same_bytes(a.data, b.data, a.size);
 }
 
 // Whether a decimal number is above the limit; anything that is no number is not.
@@ -47,17 +62,50 @@ bool is_above(const Cell& cell, uint64_t limit) {
     return value && *value > limit;
 }
 
+[[gnu::always_inline]] inline void put_varint_field(
+    ReverseCursor& at, uint32_t field, uint64_t value
+) {
+    at.varint(value);
+    at.byte(varint_tag(field));
+}
+
+[[gnu::always_inline]] inline void put_bytes_field(
+    ReverseCursor& at, uint32_t field, std::string_view value
+) {
+    at.copy(value);
+    at.varint(value.size());
+    at.byte(bytes_tag(field));
+}
+
+// Length and tag of the message that started when size() was `begin`.
+[[gnu::always_inline]] inline void close_message(ReverseCursor& at, uint32_t field, size_t begin) {
+    at.varint(at.size() - begin);
+    at.byte(bytes_tag(field));
+}
+
+[[gnu::always_inline]] inline void put(ReverseCursor& at, const PaddedBytes& bytes) {
+    at.copy_padded(bytes.end, bytes.size);
+}
+
+// Both fields, empty ones too.
+void put_names(ReverseCursor& at, std::string_view schema, std::string_view table) {
+    put_bytes_field(at, header_field::kTableName, table);
+    put_bytes_field(at, header_field::kSchemaName, schema);
+}
+
 // Header.props, one Pair.
-void put_prop(ReverseWriter& out, std::string_view key, std::string_view value) {
-    const size_t begin = out.size();
-    out.copy(value);
-    out.varint(value.size());
-    out.byte(bytes_tag(pair_field::kValue));
-    out.copy(key);
-    out.varint(key.size());
-    out.byte(bytes_tag(pair_field::kKey));
-    out.varint(out.size() - begin);
-    out.byte(bytes_tag(header_field::kProps));
+void put_prop(ReverseCursor& at, std::string_view key, std::string_view value) {
+    const size_t begin = at.size();
+    put_bytes_field(at, pair_field::kValue, value);
+    put_bytes_field(at, pair_field::kKey, key);
+    close_message(at, header_field::kProps, begin);
+}
+
+// Room for the columns of one row image.
+size_t room_for(const TablePlan& plan, std::span<const Cell> cells) {
+    size_t room = cells.size() * (plan.largest_column() + kColumnFixedPart);
+    for (const Cell& cell : cells) room += cell.size;
+    return room;
 }
 
 }  // namespace
@@ -77,47 +125,17 @@ void EntryEncoder::start() {
     malformed_.reset();
     out_.shrink(kUsualCapacity);
     out_.clear();
-    out_.reserve(kFixedPart);
 }
 
-void EntryEncoder::put(const PaddedBytes& bytes) {
-    // The moves may write in front of the value: that place is still free, and start() keeps it
-    // reserved.
-    constexpr size_t kMove = 16;
-    const size_t size = bytes.size;
-    if (size <= TablePlan::kPadding) {
-        std::byte* to = out_.claim(size) + size;
-        if (size > kMove) std::memcpy(to - 2 * kMove, bytes.end - 2 * kMove, kMove);
-        std::memcpy(to - kMove, bytes.end - kMove, kMove);
-    } else {
-        out_.copy(bytes.end - size, size);
-    }
+void EntryEncoder::reserve(size_t variable_part) {
+    room_ = variable_part + kFixedPart;
+    out_.reserve(room_);
 }
 
-void EntryEncoder::put_varint_field(uint32_t field, uint64_t value) {
-    out_.varint(value);
-    out_.byte(varint_tag(field));
-}
-
-void EntryEncoder::put_bytes_field(uint32_t field, std::string_view value) {
-    out_.copy(value);
-    out_.varint(value.size());
-    out_.byte(bytes_tag(field));
-}
-
-// Both fields, empty ones too.
-void EntryEncoder::put_names(std::string_view schema, std::string_view table) {
-    put_bytes_field(header_field::kTableName, table);
-    put_bytes_field(header_field::kSchemaName, schema);
-}
-
-void EntryEncoder::put_gtid() {
-    if (!gtid_.empty()) put_bytes_field(header_field::kGtid, gtid_);
-}
-
-void EntryEncoder::close_message(uint32_t field, size_t begin) {
-    out_.varint(out_.size() - begin);
-    out_.byte(bytes_tag(field));
+void EntryEncoder::begin_transaction(std::string_view id) {
+    gtid_.assign(id);
+    gtid_field_.clear();
+    if (!id.empty()) append_bytes_field(gtid_field_, header_field::kGtid, id);
 }
 
 CharsetDecoder* EntryEncoder::decoder(const std::string& charset) {
@@ -157,15 +175,6 @@ void EntryEncoder::put_converted(const ColumnPlan& column, const Cell& cell) {
     out_.copy(text_);
 }
 
-ColumnPlan::Head EntryEncoder::put_rendered(const ColumnPlan& column, const Cell& cell) {
-    const size_t begin = out_.size();
-    const TextOutcome outcome = column.text->write(cell, out_);
-    if (outcome == TextOutcome::Malformed && !malformed_) malformed_ = column.name;
-    out_.reserve(kColumnFixedPart + kFixedPart);
-    close_message(column_field::kValue, begin);
-    return outcome == TextOutcome::Promoted ? ColumnPlan::Promoted : ColumnPlan::Normal;
-}
-
 bool EntryEncoder::is_updated(const ColumnPlan& column, const Cell& before, const Cell& after) {
     if (same_cell(before, after)) return false;
     const bool comparable = column.text != nullptr && column.text->ambiguous() &&
@@ -178,30 +187,41 @@ bool EntryEncoder::is_updated(const ColumnPlan& column, const Cell& before, cons
     return as_text(before_text_.bytes()) != as_text(after_text_.bytes());
 }
 
-ColumnPlan::Head EntryEncoder::put_value(const ColumnPlan& column, const Cell& cell) {
-    if (column.text != nullptr) return put_rendered(column, cell);
-    const size_t begin = out_.size();
-    const bool as_is = column.kind == ValueKind::Utf8 || column.kind == ValueKind::Latin1;
-    if (as_is && is_ascii(cell.data, cell.size)) {
-        if (cell.size <= kCellPadding) {
-            put({cell.data + cell.size, cell.size});
-        } else {
-            out_.copy(cell.data, cell.size);
-        }
-    } else {
+// Through the writer, as texts may need more room than their cells have bytes.
+ColumnPlan::Head EntryEncoder::put_text(const ColumnPlan& column, const Cell& cell) {
+    if (column.text == nullptr) {
         put_converted(column, cell);
+        return is_above(cell, column.promote_above) ? ColumnPlan::Promoted : ColumnPlan::Normal;
     }
-    close_message(column_field::kValue, begin);
-    return is_above(cell, column.promote_above) ? ColumnPlan::Promoted : ColumnPlan::Normal;
+    const TextOutcome outcome = column.text->write(cell, out_);
+    if (outcome == TextOutcome::Malformed && !malformed_) malformed_ = column.name;
+    return outcome == TextOutcome::Promoted ? ColumnPlan::Promoted : ColumnPlan::Normal;
 }
 
-void EntryEncoder::put_column(const ColumnPlan& column, const Cell& cell, bool updated) {
+inline void EntryEncoder::put_column(
+    ReverseCursor& at, const ColumnPlan& column, const Cell& cell, bool updated
+) {
     const bool has_value = cell.state == CellState::Value || cell.state == CellState::Difference;
-    put(column.tail);
+    room_ -= cell.size;
+    put(at, column.tail);
     ColumnPlan::Head head = ColumnPlan::Null;
-    if (has_value) head = put_value(column, cell);
-    if (column.unique_key) out_.copy(kUniqueKeyProp);
-    if (cell.state == CellState::Unknown) out_.copy(kUnknownProp);
+    if (has_value) {
+        const size_t begin = at.size();
+        const bool as_is = column.text == nullptr &&
+                           (column.kind == ValueKind::Utf8 || column.kind == ValueKind::Latin1);
+        if (as_is && is_ascii(cell.data, cell.size)) {
+            at.copy_padded(cell.data + cell.size, cell.size);
+            head = is_above(cell, column.promote_above) ? ColumnPlan::Promoted : ColumnPlan::Normal;
+        } else {
+            at.store(out_);
+            head = put_text(column, cell);
+            out_.reserve(room_);
+            at.load(out_);
+        }
+        close_message(at, column_field::kValue, begin);
+    }
+    if (column.unique_key) at.copy(kUniqueKeyProp);
+    if (cell.state == CellState::Unknown) at.copy(kUnknownProp);
     // Java writes both flags even when they are false.
     const std::array<uint8_t, 4> flags{
         varint_tag(column_field::kUpdated),
@@ -209,52 +229,72 @@ void EntryEncoder::put_column(const ColumnPlan& column, const Cell& cell, bool u
         varint_tag(column_field::kIsNull),
         static_cast<uint8_t>(!has_value)
     };
-    out_.copy(flags.data(), flags.size());
-    out_.reserve(column.head[head].size + kFixedPart);
-    put(column.head[head]);
+    at.copy(flags.data(), flags.size());
+    put(at, column.head[head]);
 }
 
 void EntryEncoder::put_column_list(
     const TablePlan& plan, std::span<const Cell> cells, uint32_t field, bool updated
 ) {
+    reserve(room_for(plan, cells));
+    ReverseCursor at(out_);
     for (size_t i = cells.size(); i-- > 0;) {
         if (cells[i].state == CellState::Absent) continue;
-        out_.reserve(cells[i].size + plan.largest_column() + kColumnFixedPart + kFixedPart);
-        const size_t begin = out_.size();
-        put_column(plan.columns()[i], cells[i], updated);
-        close_message(field, begin);
+        const size_t begin = at.size();
+        put_column(at, plan.columns()[i], cells[i], updated);
+        close_message(at, field, begin);
     }
+    at.store(out_);
 }
 
 void EntryEncoder::put_update(const TablePlan& plan, const RowImages& row) {
+    reserve(room_for(plan, row.before) + room_for(plan, row.after));
+    ReverseCursor at(out_);
     after_.resize(row.after.size());
     for (size_t i = row.after.size(); i-- > 0;) {
-        after_[i] = {0, 0};
+        Written& column = after_[i];
+        column = {
+            at.size(), at.size(), !is_updated(plan.columns()[i], row.before[i], row.after[i])
+        };
         if (row.after[i].state == CellState::Absent) continue;
-        out_.reserve(row.after[i].size + plan.largest_column() + kColumnFixedPart + kFixedPart);
-        const size_t begin = out_.size();
-        const bool updated = is_updated(plan.columns()[i], row.before[i], row.after[i]);
-        put_column(plan.columns()[i], row.after[i], updated);
-        after_[i] = {begin, updated ? begin : out_.size()};
-        close_message(row_data_field::kAfterColumns, begin);
+        put_column(at, plan.columns()[i], row.after[i], !column.same);
+        close_message(at, row_data_field::kAfterColumns, column.begin);
+        column.end = at.size();
     }
     for (size_t i = row.before.size(); i-- > 0;) {
-        if (row.before[i].state == CellState::Absent) continue;
-        const auto [from, to] = after_[i];
-        const size_t size = to - from;
-        out_.reserve(
-            (size > 0 ? size : row.before[i].size + plan.largest_column()) + kColumnFixedPart +
-            kFixedPart
-        );
-        const size_t begin = out_.size();
-        // An unchanged column has the same bytes in both images.
-        if (size > 0) {
-            out_.copy(out_.at_size(to), size);
-        } else {
-            put_column(plan.columns()[i], row.before[i], false);
+        if (after_[i].same) {
+            i = repeat_columns(at, row.before, i);
+            continue;
         }
-        close_message(row_data_field::kBeforeColumns, begin);
+        if (row.before[i].state == CellState::Absent) continue;
+        const size_t begin = at.size();
+        put_column(at, plan.columns()[i], row.before[i], false);
+        close_message(at, row_data_field::kBeforeColumns, begin);
     }
+    at.store(out_);
+}
+
+// Unchanged columns have the same bytes in both images but for their tags. Copies the run of them
+// that ends with `last` from the image after to the one before; returns the run's first.
+inline size_t EntryEncoder::repeat_columns(
+    ReverseCursor& at, std::span<const Cell> before, size_t last
+) {
+    size_t first = last;
+    while (first > 0 && after_[first - 1].same) --first;
+    for (size_t i = first; i <= last; ++i) room_ -= before[i].size;
+    const size_t from = after_[last].begin;
+    const size_t to = after_[first].end;
+    at.store(out_);
+    out_.reserve(to - from + room_);
+    at.load(out_);
+    const size_t begin = at.size();
+    at.copy(at.at_size(to), to - from);
+    for (size_t i = first; i <= last; ++i) {
+        if (after_[i].end == after_[i].begin) continue;
+        *at.at_size(begin + after_[i].end - from) =
+            std::byte{bytes_tag(row_data_field::kBeforeColumns)};
+    }
+    return first;
 }
 
 void EntryEncoder::put_row(const TablePlan& plan, const RowImages& row, RowKind kind) {
@@ -268,142 +308,147 @@ void EntryEncoder::put_row(const TablePlan& plan, const RowImages& row, RowKind 
             put_column_list(plan, row.before, row_data_field::kBeforeColumns, false);
             break;
     }
-    close_message(row_change_field::kRowDatas, begin);
+    ReverseCursor at(out_);
+    close_message(at, row_change_field::kRowDatas, begin);
+    at.store(out_);
 }
 
-void EntryEncoder::put_header_front(const EventMark& mark) {
-    put_varint_field(header_field::kExecuteTime, signed_varint(mark.execute_ms));
-    out_.copy(header_encoding_);
+void EntryEncoder::put_header_front(ReverseCursor& at, const EventMark& mark) {
+    put_varint_field(at, header_field::kExecuteTime, signed_varint(mark.execute_ms));
+    at.copy(header_encoding_);
     if (mark.server_id != 0)
-        put_varint_field(header_field::kServerId, signed_varint(mark.server_id));
-    put_varint_field(header_field::kLogfileOffset, signed_varint(mark.offset));
-    if (log_has_files_) {
-        out_.reserve(mark.logfile.size() + kFixedPart);
-        put_bytes_field(header_field::kLogfileName, mark.logfile);
-    }
-    out_.copy(header_start_);
+        put_varint_field(at, header_field::kServerId, signed_varint(mark.server_id));
+    put_varint_field(at, header_field::kLogfileOffset, signed_varint(mark.offset));
+    if (log_has_files_) put_bytes_field(at, header_field::kLogfileName, mark.logfile);
+    at.copy(header_start_);
+}
+
+// The rest of an entry: its header began when size() was `header`.
+Bytes EntryEncoder::close_entry(ReverseCursor& at, size_t header, const EventMark& mark) {
+    put_header_front(at, mark);
+    close_message(at, entry_field::kHeader, header);
+    close_message(at, messages_field::kMessages, 0);
+    at.store(out_);
+    return out_.bytes();
 }
 
 Bytes EntryEncoder::encode(const RowsChange& change) {
     start();
     const TablePlan& plan = *change.plan;
     for (size_t i = change.rows.size(); i-- > 0;) put_row(plan, change.rows[i], change.kind);
-    out_.reserve(gtid_.size() + change.row_id.size() + plan.names().size + kFixedPart);
+    reserve(gtid_.size() + change.row_id.size() + plan.names().size + change.mark.logfile.size());
+    ReverseCursor at(out_);
     const auto event_type = static_cast<uint64_t>(change.kind);
-    put_varint_field(row_change_field::kIsDdl, 0);
-    put_varint_field(row_change_field::kEventType, event_type);
+    put_varint_field(at, row_change_field::kIsDdl, 0);
+    put_varint_field(at, row_change_field::kEventType, event_type);
     if (change.table_id != 0)
-        put_varint_field(row_change_field::kTableId, signed_varint(change.table_id));
-    close_message(entry_field::kStoreValue, 0);
-    put_varint_field(entry_field::kEntryType, static_cast<uint64_t>(EntryType::RowData));
+        put_varint_field(at, row_change_field::kTableId, signed_varint(change.table_id));
+    close_message(at, entry_field::kStoreValue, 0);
+    put_varint_field(at, entry_field::kEntryType, static_cast<uint64_t>(EntryType::RowData));
 
-    const size_t header = out_.size();
-    put_gtid();
-    if (!change.row_id.empty()) put_prop(out_, kRowId, change.row_id);
+    const size_t header = at.size();
+    at.copy(gtid_field_);
+    if (!change.row_id.empty()) put_prop(at, kRowId, change.row_id);
     if (change.rows.size() == 1) {
-        put_prop(out_, kRowsCount, "1");
+        at.copy(kOneRowProp);
     } else {
-        put_prop(out_, kRowsCount, std::to_string(change.rows.size()));
+        put_prop(at, kRowsCount, std::to_string(change.rows.size()));
     }
-    put_varint_field(header_field::kEventType, event_type);
-    put_varint_field(header_field::kEventLength, signed_varint(change.mark.event_length));
-    put(plan.names());
-    put_header_front(change.mark);
-    close_message(entry_field::kHeader, header);
-    close_message(messages_field::kMessages, 0);
-    return out_.bytes();
+    put_varint_field(at, header_field::kEventType, event_type);
+    put_varint_field(at, header_field::kEventLength, signed_varint(change.mark.event_length));
+    put(at, plan.names());
+    return close_entry(at, header, change.mark);
 }
 
 Bytes EntryEncoder::encode(const TxnBegin& change) {
-    gtid_.assign(change.txn.id);
+    begin_transaction(change.txn.id);
     start();
-    out_.reserve(2 * gtid_.size() + kFixedPart);
-    put_varint_field(transaction_field::kThreadId, signed_varint(change.thread_id));
-    if (!log_has_files_) put_bytes_field(transaction_field::kTransactionId, gtid_);
-    return close_boundary(EntryType::TransactionBegin, change.mark);
+    reserve(2 * gtid_.size() + change.mark.logfile.size());
+    ReverseCursor at(out_);
+    put_varint_field(at, transaction_field::kThreadId, signed_varint(change.thread_id));
+    if (!log_has_files_) put_bytes_field(at, transaction_field::kTransactionId, gtid_);
+    return close_boundary(at, EntryType::TransactionBegin, change.mark);
 }
 
 Bytes EntryEncoder::encode(const TxnEnd& change) {
     start();
-    out_.reserve(2 * gtid_.size() + change.transaction_id.size() + kFixedPart);
+    reserve(2 * gtid_.size() + change.transaction_id.size() + change.mark.logfile.size());
+    ReverseCursor at(out_);
     const bool own_id = !change.transaction_id.empty();
-    put_bytes_field(transaction_field::kTransactionId, own_id ? change.transaction_id : gtid_);
-    return close_boundary(EntryType::TransactionEnd, change.mark);
+    put_bytes_field(at, transaction_field::kTransactionId, own_id ? change.transaction_id : gtid_);
+    return close_boundary(at, EntryType::TransactionEnd, change.mark);
 }
 
-Bytes EntryEncoder::close_boundary(EntryType type, const EventMark& mark) {
-    close_message(entry_field::kStoreValue, 0);
-    put_varint_field(entry_field::kEntryType, static_cast<uint64_t>(type));
-    const size_t header = out_.size();
-    put_gtid();
-    put_varint_field(header_field::kEventLength, signed_varint(mark.event_length));
-    if (log_has_files_) put_names({}, {});
-    put_varint_field(header_field::kSourceType, kSourceTypeMysql);
-    put_header_front(mark);
-    close_message(entry_field::kHeader, header);
-    close_message(messages_field::kMessages, 0);
-    return out_.bytes();
+// Everything around a TransactionBegin or TransactionEnd.
+Bytes EntryEncoder::close_boundary(ReverseCursor& at, EntryType type, const EventMark& mark) {
+    close_message(at, entry_field::kStoreValue, 0);
+    put_varint_field(at, entry_field::kEntryType, static_cast<uint64_t>(type));
+    const size_t header = at.size();
+    at.copy(gtid_field_);
+    put_varint_field(at, header_field::kEventLength, signed_varint(mark.event_length));
+    if (log_has_files_) put_names(at, {}, {});
+    put_varint_field(at, header_field::kSourceType, kSourceTypeMysql);
+    return close_entry(at, header, mark);
 }
 
 Bytes EntryEncoder::encode(const DdlChange& change) {
-    gtid_.assign(change.txn.id);
+    begin_transaction(change.txn.id);
     start();
     const std::string sql =
         is_utf8(as_bytes(change.sql)) ? std::string(change.sql) : repair_utf8(as_bytes(change.sql));
-    out_.reserve(
+    reserve(
         sql.size() + change.schema.size() + change.table.size() + change.default_schema.size() +
-        gtid_.size() + kFixedPart
+        gtid_.size() + change.mark.logfile.size()
     );
+    ReverseCursor at(out_);
     const auto event_type = static_cast<uint64_t>(change.type);
     if (!change.default_schema.empty())
-        put_bytes_field(row_change_field::kDdlSchemaName, change.default_schema);
-    put_bytes_field(row_change_field::kSql, sql);
-    put_varint_field(row_change_field::kIsDdl, 1);
-    put_varint_field(row_change_field::kEventType, event_type);
-    const size_t header = begin_statement_header(event_type, change.mark);
-    if (!change.table.empty()) put_bytes_field(header_field::kTableName, change.table);
-    if (!change.schema.empty()) put_bytes_field(header_field::kSchemaName, change.schema);
-    return close_statement(header, change.mark);
+        put_bytes_field(at, row_change_field::kDdlSchemaName, change.default_schema);
+    put_bytes_field(at, row_change_field::kSql, sql);
+    put_varint_field(at, row_change_field::kIsDdl, 1);
+    put_varint_field(at, row_change_field::kEventType, event_type);
+    const size_t header = begin_statement_header(at, event_type, change.mark);
+    if (!change.table.empty()) put_bytes_field(at, header_field::kTableName, change.table);
+    if (!change.schema.empty()) put_bytes_field(at, header_field::kSchemaName, change.schema);
+    put_varint_field(at, header_field::kSourceType, kSourceTypeMysql);
+    return close_entry(at, header, change.mark);
 }
 
 Bytes EntryEncoder::encode(const StatementChange& change) {
     start();
     const std::string sql =
         is_utf8(as_bytes(change.sql)) ? std::string(change.sql) : repair_utf8(as_bytes(change.sql));
-    out_.reserve(
+    reserve(
         sql.size() + change.schema.size() + change.table.size() + change.default_schema.size() +
-        gtid_.size() + kFixedPart
+        gtid_.size() + change.mark.logfile.size()
     );
+    ReverseCursor at(out_);
     const auto event_type = static_cast<uint64_t>(change.type);
     if (!change.default_schema.empty())
-        put_bytes_field(row_change_field::kDdlSchemaName, change.default_schema);
-    put_bytes_field(row_change_field::kSql, sql);
+        put_bytes_field(at, row_change_field::kDdlSchemaName, change.default_schema);
+    put_bytes_field(at, row_change_field::kSql, sql);
     // Java sets it, to false, for changes logged as statements only.
     const bool is_change = change.type == EventType::Insert || change.type == EventType::Update ||
                            change.type == EventType::Delete;
-    if (is_change) put_varint_field(row_change_field::kIsDdl, 0);
-    put_varint_field(row_change_field::kEventType, event_type);
-    const size_t header = begin_statement_header(event_type, change.mark);
-    put_names(change.schema, change.table);
-    return close_statement(header, change.mark);
+    if (is_change) put_varint_field(at, row_change_field::kIsDdl, 0);
+    put_varint_field(at, row_change_field::kEventType, event_type);
+    const size_t header = begin_statement_header(at, event_type, change.mark);
+    put_names(at, change.schema, change.table);
+    put_varint_field(at, header_field::kSourceType, kSourceTypeMysql);
+    return close_entry(at, header, change.mark);
 }
 
-size_t EntryEncoder::begin_statement_header(uint64_t event_type, const EventMark& mark) {
-    close_message(entry_field::kStoreValue, 0);
-    put_varint_field(entry_field::kEntryType, static_cast<uint64_t>(EntryType::RowData));
-    const size_t header = out_.size();
-    put_gtid();
-    put_varint_field(header_field::kEventType, event_type);
-    put_varint_field(header_field::kEventLength, signed_varint(mark.event_length));
+// From the end of a statement's RowChange to its header's names; returns where the header began.
+size_t EntryEncoder::begin_statement_header(
+    ReverseCursor& at, uint64_t event_type, const EventMark& mark
+) {
+    close_message(at, entry_field::kStoreValue, 0);
+    put_varint_field(at, entry_field::kEntryType, static_cast<uint64_t>(EntryType::RowData));
+    const size_t header = at.size();
+    at.copy(gtid_field_);
+    put_varint_field(at, header_field::kEventType, event_type);
+    put_varint_field(at, header_field::kEventLength, signed_varint(mark.event_length));
     return header;
-}
-
-Bytes EntryEncoder::close_statement(size_t header, const EventMark& mark) {
-    put_varint_field(header_field::kSourceType, kSourceTypeMysql);
-    put_header_front(mark);
-    close_message(entry_field::kHeader, header);
-    close_message(messages_field::kMessages, 0);
-    return out_.bytes();
 }
 
 }  // namespace obcanal::canal

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "protocol/base/bytes.h"
+#include "protocol/base/reverse_cursor.h"
 #include "protocol/base/text.h"
 #include "protocol/canal/change.h"
 #include "protocol/canal/table_plan.h"
@@ -37,50 +38,48 @@ class EntryEncoder {
     Bytes encode(const TxnEnd& change);
 
  private:
-    struct Extent {
+    // A column of the image after: size() before and behind its bytes, and whether the image before
+    // has the same.
+    struct Written {
         size_t begin;
         size_t end;
+        bool same;
     };
 
     void start();
-    void put(const PaddedBytes& bytes);
-    void put_varint_field(uint32_t field, uint64_t value);
-    void put_bytes_field(uint32_t field, std::string_view value);
-    void put_column(const ColumnPlan& column, const Cell& cell, bool updated);
-    // The value's text and which head goes with it.
-    ColumnPlan::Head put_value(const ColumnPlan& column, const Cell& cell);
-    ColumnPlan::Head put_rendered(const ColumnPlan& column, const Cell& cell);
+    // Room for so many bytes of names, values and ids, and for all else of an entry.
+    void reserve(size_t variable_part);
+    void begin_transaction(std::string_view id);
+    void put_column(ReverseCursor& at, const ColumnPlan& column, const Cell& cell, bool updated);
+    // A value whose text is not its bytes, and which head goes with it.
+    ColumnPlan::Head put_text(const ColumnPlan& column, const Cell& cell);
     void put_converted(const ColumnPlan& column, const Cell& cell);
     bool is_updated(const ColumnPlan& column, const Cell& before, const Cell& after);
-    void put_gtid();
-    void put_names(std::string_view schema, std::string_view table);
-    // The two halves of an entry with a statement, around the header's names; the first returns
-    // where the header began.
-    size_t begin_statement_header(uint64_t event_type, const EventMark& mark);
-    Bytes close_statement(size_t header, const EventMark& mark);
     void put_row(const TablePlan& plan, const RowImages& row, RowKind kind);
     void put_column_list(
         const TablePlan& plan, std::span<const Cell> cells, uint32_t field, bool updated
     );
     void put_update(const TablePlan& plan, const RowImages& row);
-    // Writes length and tag of the message that started when size() was `begin`.
-    void close_message(uint32_t field, size_t begin);
-    // Everything around a TransactionBegin or TransactionEnd.
-    Bytes close_boundary(EntryType type, const EventMark& mark);
+    size_t repeat_columns(ReverseCursor& at, std::span<const Cell> before, size_t last);
+    size_t begin_statement_header(ReverseCursor& at, uint64_t event_type, const EventMark& mark);
+    Bytes close_boundary(ReverseCursor& at, EntryType type, const EventMark& mark);
+    Bytes close_entry(ReverseCursor& at, size_t header, const EventMark& mark);
     // Header fields from executeTime to the first one.
-    void put_header_front(const EventMark& mark);
+    void put_header_front(ReverseCursor& at, const EventMark& mark);
     CharsetDecoder* decoder(const std::string& charset);
 
     ReverseWriter out_;
+    size_t room_ = 0;  // what was reserved last, less the cells that are written
     bool log_has_files_;
     std::string header_start_;     // version, logfileName
     std::string header_encoding_;  // serverenCode
     std::string gtid_;
+    std::string gtid_field_;     // Header.gtid, whole
     std::string text_;           // scratch of converted values
     ReverseWriter before_text_;  // scratch of is_updated()
     ReverseWriter after_text_;
     std::optional<std::string> malformed_;
-    std::vector<Extent> after_;
+    std::vector<Written> after_;
     std::vector<std::pair<std::string, std::optional<CharsetDecoder>>> charsets_;
 };
 

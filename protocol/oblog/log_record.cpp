@@ -17,7 +17,6 @@ constexpr uint32_t kStructMarker = 104;
 constexpr uint8_t kString = 0x0B;
 constexpr uint8_t kNullString = 0x2B;
 constexpr uint8_t kStringArray = 0x1B;
-constexpr size_t kTagAndCount = 5;
 
 template <class Element>
 constexpr bool is_tag_of(uint8_t tag) {
@@ -75,10 +74,11 @@ Result<LogRecord> LogRecord::parse(Bytes bytes) {
     constexpr std::array<size_t, 14> kPointers{
         24, 28, 32, 36, 40, 44, 48, 52, 72, 76, 80, 84, 96, 100
     };
-    size_t lowest = bytes.size() - kHeaderSize;
+    auto lowest = static_cast<uint32_t>(bytes.size() - kHeaderSize);
+#pragma GCC unroll 14
     for (const size_t pointer : kPointers)
-        lowest = std::min<size_t>(lowest, record.field<uint32_t>(pointer));
-    if (lowest > kStruct - kHeaderSize) record.struct_size_ = lowest - (kStruct - kHeaderSize);
+        lowest = std::min(lowest, record.field<uint32_t>(pointer));
+    if (lowest > kTagAndCount) record.struct_size_ = lowest - kTagAndCount;
     return record;
 }
 
@@ -92,7 +92,7 @@ Error LogRecord::error() const { return bad(fault_, fault_at_); }
 
 std::string_view LogRecord::string(uint32_t offset) {
     if (offset == kUnset || fault_ != nullptr) return {};
-    const Bytes area = bytes_.subspan(kHeaderSize);
+    const Bytes area = this->area();
     if (offset >= area.size()) {
         fault("string lies outside the record", offset);
         return {};
@@ -121,7 +121,7 @@ std::string_view LogRecord::string(uint32_t offset) {
 
 StringArray LogRecord::strings(uint32_t offset) {
     if (offset == kUnset || fault_ != nullptr) return {};
-    const Bytes area = bytes_.subspan(kHeaderSize);
+    const Bytes area = this->area();
     if (offset >= area.size() || area.size() - offset < kTagAndCount) {
         fault("array lies outside the record", offset);
         return {};
@@ -142,7 +142,7 @@ StringArray LogRecord::strings(uint32_t offset) {
     bool sorted = true;
     for (size_t i = 0; i <= count; ++i) {
         const auto at = load_le<uint32_t>(table + 4 * i);
-        sorted = sorted && at >= previous;
+        sorted &= at >= previous;
         previous = at;
     }
     const size_t strings_begin = (size_t{count} + 1) * 4;
@@ -156,7 +156,7 @@ StringArray LogRecord::strings(uint32_t offset) {
 template <class Element>
 NumberArray<Element> LogRecord::numbers(uint32_t offset) {
     if (offset == kUnset || fault_ != nullptr) return {};
-    const Bytes area = bytes_.subspan(kHeaderSize);
+    const Bytes area = this->area();
     if (offset >= area.size() || area.size() - offset < kTagAndCount) {
         fault("array lies outside the record", offset);
         return {};
@@ -178,17 +178,10 @@ template NumberArray<uint8_t> LogRecord::numbers(uint32_t);
 template NumberArray<int32_t> LogRecord::numbers(uint32_t);
 template NumberArray<int64_t> LogRecord::numbers(uint32_t);
 
-uint32_t LogRecord::tail_field(size_t at) {
-    const NumberArray<uint8_t> tail = numbers<uint8_t>(field<uint32_t>(100));
-    if (tail.size() < at + 4) return 0;
-    return load_le<uint32_t>(tail.raw().data() + kTagAndCount + at);
-}
-
 bool LogRecord::crc_matches() {
-    const NumberArray<uint8_t> tail = numbers<uint8_t>(field<uint32_t>(100));
     constexpr size_t kCrcOffset = 8;
-    if (tail.size() < kCrcOffset + 4) return true;
-    const std::byte* place = tail.raw().data() + kTagAndCount + kCrcOffset;
+    if (tail().size() < kCrcOffset + 4) return true;
+    const std::byte* place = tail_.raw().data() + kTagAndCount + kCrcOffset;
     const auto stored = load_le<uint32_t>(place);
     return stored == 0 || stored == crc32(bytes_.first(static_cast<size_t>(place - bytes_.data())));
 }

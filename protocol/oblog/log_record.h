@@ -12,6 +12,7 @@
 #include "protocol/base/bytes.h"
 #include "protocol/base/result.h"
 
+#include <array>
 #include <cstdint>
 #include <string_view>
 
@@ -146,6 +147,25 @@ class LogRecord {
     StringArray column_encodings() { return strings(field<uint32_t>(88)); }
     StringArray filter_values() { return strings(field<uint32_t>(96)); }
 
+    // What offsets count from, and those of the arrays that say what the columns are; kUnset:
+    // missing. See ColumnDescription.
+    static constexpr uint32_t kUnset = 0xFFFFFFFF;
+    static constexpr size_t kDescribing = 9;
+    Bytes area() const { return bytes_.subspan(kHeaderSize); }
+    std::array<uint32_t, kDescribing> describing_offsets() const {
+        return {
+            field<uint32_t>(44),
+            field<uint32_t>(48),
+            field<uint32_t>(88),
+            late(2, 136, 116),
+            late(3, 152, 136),
+            late(3, 152, 144),
+            late(3, 152, 148),
+            field<uint32_t>(80),
+            field<uint32_t>(52)
+        };
+    }
+
     // Fields that came with later sub-versions; empty or the default where they are missing.
     uint32_t meta_version() const { return has(1, 112) ? field<uint32_t>(104) : kUnset; }
     NumberArray<uint8_t> column_flags() { return numbers<uint8_t>(late(1, 112, 108)); }
@@ -170,8 +190,8 @@ class LogRecord {
     std::string_view major_version() { return filter_value(3); }
 
  private:
-    static constexpr size_t kStruct = kHeaderSize + 5;
-    static constexpr uint32_t kUnset = 0xFFFFFFFF;
+    static constexpr size_t kTagAndCount = 5;
+    static constexpr size_t kStruct = kHeaderSize + kTagAndCount;
 
     explicit LogRecord(Bytes bytes) : bytes_(bytes) {}
 
@@ -198,11 +218,23 @@ class LogRecord {
     StringArray strings(uint32_t offset);
     template <class Element>
     NumberArray<Element> numbers(uint32_t offset);
-    uint32_t tail_field(size_t at);
+    const NumberArray<uint8_t>& tail() {
+        if (!tail_read_) tail_ = numbers<uint8_t>(field<uint32_t>(100));
+        tail_read_ = true;
+        return tail_;
+    }
+
+    uint32_t tail_field(size_t at) {
+        if (tail().size() < at + 4) return 0;
+        return load_le<uint32_t>(tail_.raw().data() + kTagAndCount + at);
+    }
+
     void fault(const char* what, size_t offset);
 
     Bytes bytes_;
     size_t struct_size_ = 104;
+    NumberArray<uint8_t> tail_;  // thread id, microseconds, CRC
+    bool tail_read_ = false;
     const char* fault_ = nullptr;
     size_t fault_at_ = 0;
 };

@@ -420,21 +420,21 @@ Result<void> Instance::ack_entries(const meta::OpenBatch& batch) {
             "no match ack position" + canal::to_json(tracker_->position(), false)
         };
     }
+    // Slots stay while they are visited, no longer.
+    const store::Slot last = ring_.slot(batch.last);
     const store::Slot* previous = nullptr;
-    store::Slot last{};
-    const auto visit = [this, &previous, &last](const store::Slot& slot) {
+    const auto visit = [this, &previous](const store::Slot& slot) {
         const bool other = previous != nullptr && previous->txn != slot.txn;
         if (other) tracker_->consumed(*previous->txn, previous->rows_done, false);
         const bool complete = slot.kind == store::EntryKind::End ||
                               slot.kind == store::EntryKind::Ddl ||
                               slot.kind == store::EntryKind::Statement;
         if (complete) tracker_->consumed(*slot.txn, slot.rows_done, true);
-        last = slot;
-        previous = complete ? nullptr : &last;
+        previous = complete ? nullptr : &slot;
     };
     ring_.ack(batch.last, visit);
     acked_ = {batch.last.value, last.end_rows, last.end_bytes, last.execute_ms};
-    if (previous != nullptr) tracker_->consumed(*previous->txn, previous->rows_done, false);
+    if (previous != nullptr) tracker_->consumed(*last.txn, last.rows_done, false);
     return {};
 }
 

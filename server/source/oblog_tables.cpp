@@ -4,35 +4,10 @@
 #include "server/source/oblog_columns.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 namespace obcanal::source {
 namespace {
-
-// Everything of a record that its table's plan was made from, piece by piece.
-template <class Visit>
-void for_each_description(oblog::LogRecord& record, Visit visit) {
-    visit(record.column_names().raw());
-    visit(record.column_types().raw());
-    visit(record.column_encodings().raw());
-    visit(record.is_signed().raw());
-    visit(record.lengths().raw());
-    visit(record.precisions().raw());
-    visit(record.scales().raw());
-    visit(record.primary_key().raw());
-    visit(record.key_info().raw());
-}
-
-bool same_description(oblog::LogRecord& record, std::string_view seen) {
-    bool same = true;
-    for_each_description(record, [&same, &seen](Bytes part) {
-        same = same && part.size() <= seen.size() &&
-               std::memcmp(part.data(), seen.data(), part.size()) == 0;
-        if (same) seen.remove_prefix(part.size());
-    });
-    return same && seen.empty();
-}
 
 // Column positions of the first group in "(1,2),(3)".
 std::vector<uint32_t> first_group(std::string_view text) {
@@ -84,27 +59,36 @@ void OblogTables::forget() {
     filter_version_ = filter_.version();
     current_ = filter_.current();
     tables_.clear();
-    last_ = nullptr;
+    recent_ = {};
+}
+
+OblogTable* OblogTables::known(std::string_view db_name, std::string_view table_name) {
+    for (OblogTable* table : recent_) {
+        if (table != nullptr && table->table_name == table_name && table->db_name == db_name)
+            return table;
+    }
+    key_.assign(db_name).append(1, '\0').append(table_name);
+    const auto found = tables_.find(key_);
+    if (found == tables_.end()) return nullptr;
+    recent_[next_recent_++ % recent_.size()] = &found->second;
+    return &found->second;
 }
 
 const OblogTable* OblogTables::find(oblog::LogRecord& record) {
-    key_.assign(record.db_name()).append(1, '\0').append(record.table_name());
-    if (last_ == nullptr || key_ != last_key_) {
-        const auto found = tables_.find(key_);
-        if (found == tables_.end()) return nullptr;
-        last_ = &found->second;
-        last_key_ = key_;
-    }
+    const OblogTable* table = known(record.db_name(), record.table_name());
+    if (table == nullptr) return nullptr;
     // A table that nobody wants needs no plan, so its columns do not matter.
-    if (!last_->wanted) return last_;
-    return same_description(record, last_->columns_seen) ? last_ : nullptr;
+    if (!table->wanted) return table;
+    return table->columns_seen.matches(record) ? table : nullptr;
 }
 
 const OblogTable& OblogTables::renew(oblog::LogRecord& record) {
     key_.assign(record.db_name()).append(1, '\0').append(record.table_name());
     OblogTable& table = tables_[key_];
     table = OblogTable{};
-    for_each_description(record, [&table](Bytes part) { table.columns_seen += as_text(part); });
+    table.db_name = record.db_name();
+    table.table_name = record.table_name();
+    table.columns_seen = oblog::ColumnDescription(record);
     const std::string_view schema = database_of(record.db_name());
     table.wanted = current_->passes(schema, record.table_name());
     if (!table.wanted) return table;

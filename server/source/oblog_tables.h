@@ -4,11 +4,13 @@
 #pragma once
 
 #include "protocol/canal/table_plan.h"
+#include "protocol/oblog/column_description.h"
 #include "protocol/oblog/log_record.h"
 #include "server/config/instance_config.h"
 #include "server/filter/column_filter.h"
 #include "server/source/source.h"
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -23,7 +25,9 @@ namespace obcanal::source {
 std::string_view database_of(std::string_view db_name);
 
 struct OblogTable {
-    std::string columns_seen;  // the arrays of names, types, keys, ... as they came
+    std::string db_name;  // with the tenant, as records have it
+    std::string table_name;
+    oblog::ColumnDescription columns_seen;
     bool wanted = false;
     std::unique_ptr<canal::TablePlan> plan;
     std::vector<uint32_t> kept;  // positions of the plan's columns in the record
@@ -49,6 +53,8 @@ class OblogTables {
     }
 
  private:
+    OblogTable* known(std::string_view db_name, std::string_view table_name);
+
     const LiveFilter& filter_;
     std::shared_ptr<const filter::TableFilter> current_;
     uint64_t filter_version_ = 0;
@@ -57,8 +63,10 @@ class OblogTables {
     int32_t zone_offset_seconds_;
     std::unordered_map<std::string, OblogTable> tables_;
     std::string key_;
-    std::string last_key_;
-    OblogTable* last_ = nullptr;
+    // Tables of the last rows: a few are written in turns, and to compare names is cheaper than to
+    // hash them.
+    std::array<OblogTable*, 8> recent_{};
+    size_t next_recent_ = 0;
 };
 
 }  // namespace obcanal::source

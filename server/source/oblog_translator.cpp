@@ -22,6 +22,11 @@ bool is_ordered(std::string_view major_version) {
     return major && *major >= 4;
 }
 
+// One thread writes these counters, so that no locked instruction is needed.
+void add_one(std::atomic<uint64_t>& counter) {
+    counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<OblogTranslator>> OblogTranslator::make(
@@ -124,7 +129,7 @@ Result<OblogTranslator::Added> OblogTranslator::add(Bytes bytes) {
     }
     if (!added) return added;
     if (!record.ok()) return record.error();
-    if (*added == Added::Done) state_.records.fetch_add(1, std::memory_order_relaxed);
+    if (*added == Added::Done) add_one(state_.records);
     return added;
 }
 
@@ -138,12 +143,13 @@ Result<OblogTranslator::Added> OblogTranslator::begin(LogRecord& record) {
     ordered_ = is_ordered(record.major_version());
     if (!record.ok()) return record.error();
     window_.set_ordered(ordered_);
+    open_id_.assign(id);
     open_.emplace();
-    open_->id = id;
+    open_->id = open_id_;
     open_->commit_us = commit_us;
     if (window_.was_consumed(commit_us, id)) {
         open_->repeated = true;
-        state_.repeated_transactions.fetch_add(1, std::memory_order_relaxed);
+        add_one(state_.repeated_transactions);
         return Added::Done;
     }
     const std::optional<uint64_t> skip = window_.rows_to_skip(commit_us, id);
@@ -168,13 +174,17 @@ bool OblogTranslator::wants(RowKind kind) const {
     return true;
 }
 
+// REQUIRES: room in the arena, so that cells made before stay where they are.
 Result<std::span<const canal::Cell>> OblogTranslator::cells(
-    LogRecord& record,
-    const OblogTable& table,
-    const oblog::StringArray& values,
-    const oblog::NumberArray<uint8_t>& origins
+    LogRecord& record, const OblogTable& table, Image image
 ) {
+    const oblog::StringArray values =
+        image == Image::Before ? record.old_values() : record.new_values();
+    if (!record.ok()) return record.error();
+    std::optional<oblog::NumberArray<uint8_t>> origins;
     const size_t begin = arena_.size();
+    arena_.resize(begin + table.kept.size());
+    canal::Cell* cell = arena_.data() + begin;
     for (const uint32_t position : table.kept) {
         if (position >= values.size()) {
             return failure(
@@ -184,15 +194,17 @@ Result<std::span<const canal::Cell>> OblogTranslator::cells(
             );
         }
         const oblog::StringElement value = values[position];
-        canal::Cell& cell = arena_.emplace_back();
-        cell.data = value.data;
-        cell.size = value.size;
-        cell.state = canal::CellState::Value;
-        if (!value.is_null) continue;
-        constexpr auto kPadding = static_cast<uint8_t>(oblog::ValueOrigin::Padding);
-        const bool unknown = origins.get(position, 0) == kPadding;
-        cell.state = unknown ? canal::CellState::Unknown : canal::CellState::Null;
+        auto state = canal::CellState::Value;
+        if (value.is_null) {
+            constexpr auto kPadding = static_cast<uint8_t>(oblog::ValueOrigin::Padding);
+            if (!origins)
+                origins = image == Image::Before ? record.old_origins() : record.new_origins();
+            const bool unknown = origins->get(position, 0) == kPadding;
+            state = unknown ? canal::CellState::Unknown : canal::CellState::Null;
+        }
+        *cell++ = {value.data, value.size, state};
     }
+    if (!record.ok()) return record.error();
     return std::span<const canal::Cell>(arena_).subspan(begin);
 }
 
@@ -226,27 +238,25 @@ Result<OblogTranslator::Added> OblogTranslator::row(LogRecord& record, RowKind k
     }
     canal::RowImages images;
     if (kind != RowKind::Insert) {
-        Result<std::span<const canal::Cell>> before =
-            cells(record, *table, record.old_values(), record.old_origins());
+        Result<std::span<const canal::Cell>> before = cells(record, *table, Image::Before);
         if (!before) return std::move(before).error();
         images.before = *before;
     }
     if (kind != RowKind::Delete) {
-        Result<std::span<const canal::Cell>> after =
-            cells(record, *table, record.new_values(), record.new_origins());
+        Result<std::span<const canal::Cell>> after = cells(record, *table, Image::After);
         if (!after) return std::move(after).error();
         images.after = *after;
     }
     images_.push_back(images);
     ++open_->rows;
-    canal::RowsChange change;
+    auto& change =
+        std::get<canal::RowsChange>(changes_.emplace_back(std::in_place_type<canal::RowsChange>));
     change.plan = table->plan.get();
     change.kind = kind;
     change.rows = {&images_.back(), 1};
     change.mark = mark(record);
     change.rows_done = open_->rows;
-    changes_.emplace_back(change);
-    state_.rows.fetch_add(1, std::memory_order_relaxed);
+    add_one(state_.rows);
     return Added::Done;
 }
 
@@ -284,7 +294,7 @@ Result<OblogTranslator::Added> OblogTranslator::ddl(LogRecord& record) {
     if (!record.ok()) return record.error();
     if (values.size() == 0) return failure(record, "a DDL without its text");
     if (window_.was_consumed(commit_us, id)) {
-        state_.repeated_transactions.fetch_add(1, std::memory_order_relaxed);
+        add_one(state_.repeated_transactions);
         return Added::Done;
     }
     window_.consumed(commit_us, id);

@@ -54,7 +54,7 @@ class OblogTranslator {
 
  private:
     struct OpenTransaction {
-        std::string id;
+        std::string_view id;  // a view of open_id_
         int64_t commit_us = 0;
         uint64_t rows = 0;       // so far, filtered ones included
         uint64_t skip_rows = 0;  // at its front: clients have them
@@ -74,12 +74,10 @@ class OblogTranslator {
     Result<Added> ddl(oblog::LogRecord& record);
     Result<Added> heartbeat(oblog::LogRecord& record);
     bool wants(canal::RowKind kind) const;
-    // Cells of the kept columns in the arena; null when the record has no such image.
+    // Cells of the kept columns in the arena: the row as it was, or as it is.
+    enum class Image : uint8_t { Before, After };
     Result<std::span<const canal::Cell>> cells(
-        oblog::LogRecord& record,
-        const OblogTable& table,
-        const oblog::StringArray& values,
-        const oblog::NumberArray<uint8_t>& origins
+        oblog::LogRecord& record, const OblogTable& table, Image image
     );
     canal::EventMark mark(oblog::LogRecord& record) const;
     Error failure(oblog::LogRecord& record, std::string what) const;
@@ -94,6 +92,7 @@ class OblogTranslator {
     bool ordered_ = false;  // transactions come in the order of their commit
     bool synced_ = false;   // a transaction or DDL began on this connection
     std::optional<OpenTransaction> open_;
+    std::string open_id_;
     std::vector<canal::Change> changes_;
     std::vector<canal::RowImages> images_;
     std::vector<canal::Cell> arena_;

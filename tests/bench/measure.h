@@ -35,6 +35,22 @@ double ns_per_call(Work work) {
     return best;
 }
 
+// For work that takes long enough to be timed by itself.
+template <class Work>
+double ns_per_pass(Work work) {
+    using Clock = std::chrono::steady_clock;
+    constexpr auto kAll = std::chrono::milliseconds(1000);
+    double best = 1e18;
+    const auto begin = Clock::now();
+    while (Clock::now() - begin < kAll) {
+        const auto from = Clock::now();
+        work();
+        const double ns = std::chrono::duration<double, std::nano>(Clock::now() - from).count();
+        best = std::min(best, ns);
+    }
+    return best;
+}
+
 inline void report(const char* what, double ours_ns, double reference_ns) {
     std::printf(
         "%-48s %10.1f ns   protobuf %10.1f ns   ratio %5.1fx\n",

@@ -5,8 +5,9 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 mkdir -p build
 cmake --preset release >build/release.log 2>&1 || { cat build/release.log; exit 1; }
-cmake --build --preset release --target obcanal-server obcanal bench_micro bench_binlog -- -j"$(nproc)"
+cmake --build --preset release --target obcanal-server obcanal bench_micro bench_oblog bench_binlog -- -j"$(nproc)"
 export OBCANAL_BIN=$PWD/build/release/bin OBCANAL_FIXTURES=$PWD/build/release/fixtures
 build/release/bin/bench_micro
+build/release/bin/bench_oblog
 build/release/bin/bench_binlog
 python3 tests/bench/end_to_end.py "$@"
