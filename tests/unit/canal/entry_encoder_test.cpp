@@ -195,6 +195,29 @@ TEST(EntryEncoder, UpdateSharesUnchangedColumnsAndMarksChangedOnes) {
     EXPECT_EQ(unwrap(encoder.encode(change)), expected_rows(fixture, change));
 }
 
+// Widened values are larger than their cells, so what was reserved for the cells is not enough.
+TEST(EntryEncoder, LargeConvertedValuesFitIntoBothImages) {
+    const Fixture fixture = shop_table();
+    const TablePlan plan(fixture.spec);
+    EntryEncoder encoder("LogProxyMessageFile");
+    encoder.encode(TxnBegin{fixture.mark, fixture.txn, 1});
+    for (const size_t size : {100U, 5'000U, 200'000U, 1'500'000U}) {
+        CellArena cells;
+        const std::string picture(size, '\xff');
+        const std::string text(size, 'x');
+        const Cell number = cells.value("1");
+        const std::vector<Cell> before{
+            number, cells.value(text), cells.value("7"), cells.value(picture)
+        };
+        const std::vector<Cell> after{
+            number, cells.value(text), cells.value("8"), cells.value(picture)
+        };
+        const std::vector<RowImages> rows{{before, after}, {after, before}};
+        const RowsChange change{&plan, RowKind::Update, rows, fixture.mark, "", 1};
+        EXPECT_TRUE(unwrap(encoder.encode(change)) == expected_rows(fixture, change)) << size;
+    }
+}
+
 TEST(EntryEncoder, PromotionFollowsTheValue) {
     const Fixture fixture = shop_table();
     const TablePlan plan(fixture.spec);

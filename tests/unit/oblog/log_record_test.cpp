@@ -4,6 +4,7 @@
 
 #include "protocol/base/json.h"
 #include "protocol/base/text.h"
+#include "protocol/oblog/column_description.h"
 #include "tests/unit/oblog/fixtures.h"
 
 #include <gmock/gmock.h>
@@ -325,6 +326,44 @@ TEST(LogRecord, ShorterStructsAreReadAsFarAsTheyGo) {
         EXPECT_EQ(record->new_is_diff().size() > 0, size >= 168);
         EXPECT_EQ(record->usec(), original->usec());
         EXPECT_TRUE(record->ok());
+    }
+}
+
+TEST(ColumnDescription, TellsWhetherTheColumnsAreTheSame) {
+    const std::vector<std::string> records = recorded("types");
+    const std::string& row = records[2];
+    auto seen = LogRecord::parse(as_bytes(row));
+    const ColumnDescription description(*seen);
+    ASSERT_TRUE(seen->ok());
+    EXPECT_TRUE(description.matches(*LogRecord::parse(as_bytes(row))));
+    EXPECT_FALSE(ColumnDescription().matches(*seen));
+
+    for (size_t i = 0; i < LogRecord::kDescribing; ++i) {
+        SCOPED_TRACE(i);
+        const uint32_t offset = seen->describing_offsets()[i];
+        if (offset == LogRecord::kUnset) continue;
+        // The last byte of count and the first of what follows.
+        for (const size_t byte : {size_t{4}, size_t{5}}) {
+            std::string other = row;
+            other[12 + offset + byte] = static_cast<char>(other[12 + offset + byte] ^ 1);
+            EXPECT_FALSE(description.matches(*LogRecord::parse(as_bytes(other))));
+        }
+    }
+    EXPECT_FALSE(description.matches(*LogRecord::parse(as_bytes(with_sub_version(row, 1)))))
+        << "the later arrays are missing";
+}
+
+TEST(ColumnDescription, OffsetsThatLeaveTheRecordDoNotMatch) {
+    const std::string row = recorded("types")[2];
+    auto seen = LogRecord::parse(as_bytes(row));
+    const ColumnDescription description(*seen);
+    const auto size = static_cast<uint32_t>(row.size());
+    constexpr size_t kNames = kStruct + 44;
+    for (const uint32_t offset : {size - 13, size - 12, size, UINT32_MAX - 1, UINT32_MAX}) {
+        std::string other = row;
+        set_u32(other, kNames, offset);
+        const std::vector<std::byte> exact(as_bytes(other).begin(), as_bytes(other).end());
+        EXPECT_FALSE(description.matches(*LogRecord::parse(exact)));
     }
 }
 
