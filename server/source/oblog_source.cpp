@@ -18,6 +18,7 @@ namespace {
 
 constexpr uint16_t kProtocolVersion = oblog::kNewestVersion;
 constexpr size_t kReadBytes = 256 * 1024;
+constexpr size_t kPacketsAtOnce = 16;
 constexpr int64_t kSecondUs = 1'000'000;
 // A stream from "now" that breaks before its first checkpoint asks again for a little more than the
 // time since.
@@ -185,6 +186,7 @@ Awaitable<Error> OblogSource::stream_from(Stream stream, ChangeSink& out) {
     Result<oblog::HandshakeResponse> greeted = co_await shake_hands(stream);
     if (!greeted) co_return std::move(greeted).error();
     log_beginning(*greeted, stream.peer());
+    size_t since_yield = 0;
     for (;;) {
         Result<std::optional<oblog::PacketReader::Read>> read =
             reading_->packets.next(reading_->input.pending());
@@ -192,6 +194,7 @@ Awaitable<Error> OblogSource::stream_from(Stream stream, ChangeSink& out) {
         if (!*read) {
             Result<void> more = co_await read_more(stream);
             if (!more) co_return std::move(more).error();
+            since_yield = 0;
             continue;
         }
         if (const auto* error = std::get_if<oblog::ErrorResponse>(&(*read)->message))
@@ -203,7 +206,10 @@ Awaitable<Error> OblogSource::stream_from(Stream stream, ChangeSink& out) {
         }
         reading_->input.consume((*read)->size);
         if (reading_->input.pending().empty()) reading_->input.shrink();
-        // Other destinations share this thread.
+        // Other destinations share this thread. A read lets them go on, too, but there may be many
+        // packets in what was read.
+        if (++since_yield < kPacketsAtOnce) continue;
+        since_yield = 0;
         co_await asio::post(strand, asio::use_awaitable);
     }
 }

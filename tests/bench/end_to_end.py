@@ -24,6 +24,7 @@ import obcanal  # noqa: E402
 CANAL_FOR_OB_CPU, CANAL_FOR_OB_ROWS = 24.9, 38600
 LARGEST_HEARTBEAT = 400
 JAVA_BATCH = 1000
+CROWD = 500
 
 
 def cpu_seconds(pid):
@@ -144,6 +145,31 @@ def idle(proxy):
         return share, server.rss_kib() / 1024
 
 
+def crowd(proxy, count):
+    """Destinations that wait at the log's end: seconds until all are connected, CPU of one core in percent, RSS."""
+    with obcanal.Scratch("bench") as scratch:
+        names = ["d%d" % number for number in range(count)]
+        late = {"canal.instance.oceanbase.startTimestamp": 4102444800}
+        server = obcanal.Server(scratch.path, proxy.port, server={"canal.destinations": ",".join(names)}, instance=late)
+        with open(os.path.join(server.conf, "example", "instance.properties"), encoding="utf-8") as file:
+            properties = file.read()
+        for name in names:
+            os.mkdir(os.path.join(server.conf, name))
+            with open(os.path.join(server.conf, name, "instance.properties"), "w", encoding="utf-8") as file:
+                file.write(properties)
+        known = proxy.text().count("logproxy client peer=")
+        scratch.keep(server)
+        begin = time.monotonic()
+        server.start()
+        obcanal.wait_until(lambda: proxy.text().count("logproxy client peer=") >= known + count, "all destinations to connect")
+        connected = time.monotonic() - begin
+        time.sleep(2)
+        before, begin = cpu_seconds(server.process.pid), time.monotonic()
+        time.sleep(5)
+        share = (cpu_seconds(server.process.pid) - before) / (time.monotonic() - begin) * 100
+        return connected, share, server.rss_kib() / 1024
+
+
 def profile(proxy, rows):
     """Where the server's time goes in one drain, for a figure that was missed."""
     if not shutil.which("perf"):
@@ -179,8 +205,13 @@ def main():
     with obcanal.Scratch("bench-proxy") as scratch:
         quiet = scratch.logproxy(shop)
         share, rss = idle(quiet)
-        table.add("idle, one destination: CPU of one core", "%.2f %%" % share, "<= 0.01 % (500 destinations: 5 %)", share <= 0.01)
+        table.add("idle, one destination: CPU of one core", "%.3f %%" % share)
         table.add("idle, one destination: RSS", "%.1f MB" % rss, "<= 20 MB + 2 MB (Java 250 MB)", rss <= 22)
+        connected, share, many = crowd(quiet, CROWD)
+        table.add("%d idle destinations: all connected" % CROWD, "%.1f s" % connected, "<= 5 s", connected <= 5)
+        table.add("%d idle destinations: CPU of one core" % CROWD, "%.2f %%" % share, "<= 5 %", share <= 5)
+        each = (many - rss) / (CROWD - 1)
+        table.add("%d idle destinations: RSS" % CROWD, "%.0f MB" % many, "<= 2 MB each: %.2f" % each, each <= 2)
         (term,) = median_of(3, lambda: term_to_exit(quiet))
         table.add("SIGTERM to exit", "%.0f ms" % term, "<= 1000 ms", term <= 1000)
         live = obcanal.LogProxy(scratch.path, [shop], endless + ["--cache", "0"])
