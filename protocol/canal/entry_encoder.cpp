@@ -198,7 +198,7 @@ ColumnPlan::Head EntryEncoder::put_text(const ColumnPlan& column, const Cell& ce
     return outcome == TextOutcome::Promoted ? ColumnPlan::Promoted : ColumnPlan::Normal;
 }
 
-inline void EntryEncoder::put_column(
+[[gnu::always_inline]] inline void EntryEncoder::put_column(
     ReverseCursor& at, const ColumnPlan& column, const Cell& cell, bool updated
 ) {
     const bool has_value = cell.state == CellState::Value || cell.state == CellState::Difference;
@@ -276,7 +276,7 @@ void EntryEncoder::put_update(const TablePlan& plan, const RowImages& row) {
 
 // Unchanged columns have the same bytes in both images but for their tags. Copies the run of them
 // that ends with `last` from the image after to the one before; returns the run's first.
-inline size_t EntryEncoder::repeat_columns(
+[[gnu::always_inline]] inline size_t EntryEncoder::repeat_columns(
     ReverseCursor& at, std::span<const Cell> before, size_t last
 ) {
     size_t first = last;

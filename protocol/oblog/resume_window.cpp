@@ -90,6 +90,13 @@ void ResumeWindow::consumed(int64_t commit_us, std::string_view id) {
     open_rows_ = 0;
     if (commit_us > commit_us_) {
         commit_us_ = commit_us;
+        if (ordered_ && !id.empty() && !consumed_.empty()) {
+            // The usual case: one takes the place of the one before, with its memory.
+            consumed_.resize(1);
+            consumed_.front().commit_us = commit_us;
+            consumed_.front().id.assign(id);
+            return;
+        }
         if (ordered_) consumed_.clear();
     }
     // Nothing tells two transactions without an id apart.

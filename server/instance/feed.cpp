@@ -10,6 +10,16 @@ using canal::Change;
 using store::EntryFacts;
 using store::EntryKind;
 
+namespace {
+
+EntryFacts facts_of(
+    EntryKind kind, uint32_t rows, uint64_t rows_done, const canal::EventMark& mark
+) {
+    return {kind, rows, rows_done, mark.offset, mark.execute_ms};
+}
+
+}  // namespace
+
 Feed::Feed(
     store::EventRing& ring,
     std::shared_ptr<ChunkPool> pool,
@@ -18,50 +28,58 @@ Feed::Feed(
 )
     : ring_(ring), encoder_(logfile_name), buffer_(ring, std::move(pool), options) {}
 
-std::optional<Feed::Step> Feed::encode(const Change& change) {
+void Feed::begin(const canal::TxnMark& txn) {
+    buffer_.begin(txn);
+    open_rows_.reset();
+    rows_done_ = 0;
+}
+
+bool Feed::encode(const Change& change, Step& step) {
+    step.flush = false;
     if (const auto* rows = std::get_if<canal::RowsChange>(&change)) {
         rows_done_ = rows->rows_done;
         const auto count = static_cast<uint32_t>(rows->rows.size());
-        const EntryFacts facts{EntryKind::Row, count, rows->rows_done, rows->mark};
-        return Step{encoder_.encode(*rows), facts, false};
+        step.facts = facts_of(EntryKind::Row, count, rows_done_, rows->mark);
+        step.record = encoder_.encode(*rows);
+        return true;
     }
-    if (const auto* begin = std::get_if<canal::TxnBegin>(&change)) {
-        buffer_.begin(begin->txn);
-        open_rows_.reset();
-        rows_done_ = 0;
-        const Bytes record = encoder_.encode(*begin);
-        if (begin->resumed) return std::nullopt;
-        return Step{record, {EntryKind::Begin, 0, 0, begin->mark}, false};
+    if (const auto* txn_begin = std::get_if<canal::TxnBegin>(&change)) {
+        begin(txn_begin->txn);
+        step.facts = facts_of(EntryKind::Begin, 0, 0, txn_begin->mark);
+        step.record = encoder_.encode(*txn_begin);
+        return !txn_begin->resumed;
     }
     if (const auto* end = std::get_if<canal::TxnEnd>(&change)) {
-        return Step{encoder_.encode(*end), {EntryKind::End, 0, rows_done_, end->mark}, true};
+        step.facts = facts_of(EntryKind::End, 0, rows_done_, end->mark);
+        step.record = encoder_.encode(*end);
+        step.flush = true;
+        return true;
     }
     if (const auto* ddl = std::get_if<canal::DdlChange>(&change)) {
-        buffer_.begin(ddl->txn);
-        open_rows_.reset();
-        rows_done_ = 0;
+        begin(ddl->txn);
         const bool isolated = ddl->type != canal::EventType::Query;
         const EntryKind kind = isolated ? EntryKind::Ddl : EntryKind::Statement;
-        return Step{encoder_.encode(*ddl), {kind, 0, 0, ddl->mark}, true};
+        step.facts = facts_of(kind, 0, 0, ddl->mark);
+        step.record = encoder_.encode(*ddl);
+        step.flush = true;
+        return true;
     }
     if (const auto* statement = std::get_if<canal::StatementChange>(&change)) {
         const bool alone = statement->txn.has_value();
-        if (alone) {
-            buffer_.begin(*statement->txn);
-            open_rows_.reset();
-            rows_done_ = 0;
-        }
-        const EntryFacts facts{EntryKind::Statement, 0, rows_done_, statement->mark};
-        return Step{encoder_.encode(*statement), facts, alone};
+        if (alone) begin(*statement->txn);
+        step.facts = facts_of(EntryKind::Statement, 0, rows_done_, statement->mark);
+        step.record = encoder_.encode(*statement);
+        step.flush = alone;
+        return true;
     }
     note_heartbeat(std::get<canal::Heartbeat>(change).checkpoint_us);
-    return std::nullopt;
+    return false;
 }
 
 Awaitable<Result<void>> Feed::emit(std::span<const Change> changes) {
+    Step step;
     for (const Change& change : changes) {
-        const std::optional<Step> step = encode(change);
-        if (!step) continue;
+        if (!encode(change, step)) continue;
         if (encoder_.malformed_column()) {
             co_return Error{
                 Errc::BadPacket,
@@ -69,19 +87,19 @@ Awaitable<Result<void>> Feed::emit(std::span<const Change> changes) {
                 "column " + *encoder_.malformed_column() + ": its bytes are no value of its type"
             };
         }
-        while (!buffer_.append(step->record, step->facts)) {
+        while (!buffer_.append(step.record, step.facts)) {
             Result<void> piece = co_await buffer_.flush(false);
             if (!piece) co_return piece;
-            open_rows_ = step->facts.rows_done - step->facts.rows;
+            open_rows_ = step.facts.rows_done - step.facts.rows;
         }
-        newest_execute_ms_.store(step->facts.mark.execute_ms, std::memory_order_relaxed);
-        if (!step->flush) continue;
+        newest_execute_ms_.store(step.facts.execute_ms, std::memory_order_relaxed);
+        if (!step.flush) continue;
         if (!buffer_.try_flush(true)) {
             Result<void> flushed = co_await buffer_.flush(true);
             if (!flushed) co_return flushed;
         }
         open_rows_.reset();
-        if (step->facts.kind == EntryKind::End)
+        if (step.facts.kind == EntryKind::End)
             transactions_.fetch_add(1, std::memory_order_relaxed);
     }
     co_return Result<void>{};

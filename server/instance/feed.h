@@ -50,7 +50,9 @@ class Feed : public source::ChangeSink {
         bool flush = false;
     };
 
-    std::optional<Step> encode(const canal::Change& change);
+    void begin(const canal::TxnMark& txn);
+    // False: the change has no entry.
+    bool encode(const canal::Change& change, Step& step);
     void note_heartbeat(int64_t us);
 
     store::EventRing& ring_;

@@ -249,13 +249,15 @@ Result<OblogTranslator::Added> OblogTranslator::row(LogRecord& record, RowKind k
     }
     images_.push_back(images);
     ++open_->rows;
-    auto& change =
-        std::get<canal::RowsChange>(changes_.emplace_back(std::in_place_type<canal::RowsChange>));
-    change.plan = table->plan.get();
-    change.kind = kind;
-    change.rows = {&images_.back(), 1};
-    change.mark = mark(record);
-    change.rows_done = open_->rows;
+    changes_.emplace_back(
+        std::in_place_type<canal::RowsChange>,
+        table->plan.get(),
+        kind,
+        std::span<const canal::RowImages>(&images_.back(), 1),
+        mark(record),
+        std::string_view(),
+        open_->rows
+    );
     add_one(state_.rows);
     return Added::Done;
 }

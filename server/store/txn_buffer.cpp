@@ -50,10 +50,10 @@ void TxnBuffer::place_mark() {
 bool TxnBuffer::append(Bytes record, const EntryFacts& facts) {
     const bool boundary = facts.kind == EntryKind::Begin || facts.kind == EntryKind::End;
     if (boundary && options_.drop_boundaries) {
-        const bool quiet = std::abs(facts.mark.execute_ms - last_boundary_ms_) <= kQuietMs;
+        const bool quiet = std::abs(facts.execute_ms - last_boundary_ms_) <= kQuietMs;
         if (quiet && ++boundary_count_ <= kQuietCount) return true;
         if (facts.kind == EntryKind::End) {
-            last_boundary_ms_ = facts.mark.execute_ms;
+            last_boundary_ms_ = facts.execute_ms;
             boundary_count_ = 0;
         }
     }
@@ -66,14 +66,14 @@ bool TxnBuffer::append(Bytes record, const EntryFacts& facts) {
         take_chunk(record.size() + mark_room);
     if (placed_mark_ == nullptr) place_mark();
 
-    Slot slot{};
     std::byte* place = chunk_->append(record.size());
     std::memcpy(place, record.data(), record.size());
+    Slot& slot = pending_.emplace_back();
     slot.data = place;
     slot.chunk = chunk_.get();
     slot.txn = placed_mark_;
-    slot.offset = facts.mark.offset;
-    slot.execute_ms = facts.mark.execute_ms;
+    slot.offset = facts.offset;
+    slot.execute_ms = facts.execute_ms;
     slot.size = static_cast<uint32_t>(record.size());
     slot.rows = facts.rows;
     slot.rows_done = facts.rows_done;
@@ -83,7 +83,6 @@ bool TxnBuffer::append(Bytes record, const EntryFacts& facts) {
         slot.owns_chunk = true;
         chunk_owned_ = true;
     }
-    pending_.push_back(slot);
     pending_bytes_ += record.size();
     has_rows_ = has_rows_ || !boundary;
     return true;

@@ -27,7 +27,8 @@ struct EntryFacts {
     EntryKind kind = EntryKind::Row;
     uint32_t rows = 0;
     uint64_t rows_done = 0;
-    canal::EventMark mark;
+    int64_t offset = 0;      // of its mark
+    int64_t execute_ms = 0;  // of its mark
 };
 
 class TxnBuffer {

@@ -44,7 +44,7 @@ class Store : public ::testing::Test {
                          : letter == 'D' ? EntryKind::Ddl
                                          : EntryKind::Row;
             facts.rows = facts.kind == EntryKind::Row ? 1 : 0;
-            facts.mark.execute_ms = time_ms;
+            facts.execute_ms = time_ms;
             if (!buffer->append(as_bytes(record(letter, size)), facts)) return false;
         }
         return buffer->try_flush(true);
