@@ -62,6 +62,7 @@ bool is_above(const Cell& cell, uint64_t limit) {
     return value && *value > limit;
 }
 
+// A cursor whose address were taken by a call would live in memory: all that get one are inlined.
 [[gnu::always_inline]] inline void put_varint_field(
     ReverseCursor& at, uint32_t field, uint64_t value
 ) {
@@ -88,13 +89,17 @@ bool is_above(const Cell& cell, uint64_t limit) {
 }
 
 // Both fields, empty ones too.
-void put_names(ReverseCursor& at, std::string_view schema, std::string_view table) {
+[[gnu::always_inline]] inline void put_names(
+    ReverseCursor& at, std::string_view schema, std::string_view table
+) {
     put_bytes_field(at, header_field::kTableName, table);
     put_bytes_field(at, header_field::kSchemaName, schema);
 }
 
 // Header.props, one Pair.
-void put_prop(ReverseCursor& at, std::string_view key, std::string_view value) {
+[[gnu::always_inline]] inline void put_prop(
+    ReverseCursor& at, std::string_view key, std::string_view value
+) {
     const size_t begin = at.size();
     put_bytes_field(at, pair_field::kValue, value);
     put_bytes_field(at, pair_field::kKey, key);
@@ -313,7 +318,9 @@ void EntryEncoder::put_row(const TablePlan& plan, const RowImages& row, RowKind 
     at.store(out_);
 }
 
-void EntryEncoder::put_header_front(ReverseCursor& at, const EventMark& mark) {
+[[gnu::always_inline]] inline void EntryEncoder::put_header_front(
+    ReverseCursor& at, const EventMark& mark
+) {
     put_varint_field(at, header_field::kExecuteTime, signed_varint(mark.execute_ms));
     at.copy(header_encoding_);
     if (mark.server_id != 0)
@@ -324,7 +331,9 @@ void EntryEncoder::put_header_front(ReverseCursor& at, const EventMark& mark) {
 }
 
 // The rest of an entry: its header began when size() was `header`.
-Bytes EntryEncoder::close_entry(ReverseCursor& at, size_t header, const EventMark& mark) {
+[[gnu::always_inline]] inline Bytes EntryEncoder::close_entry(
+    ReverseCursor& at, size_t header, const EventMark& mark
+) {
     put_header_front(at, mark);
     close_message(at, entry_field::kHeader, header);
     close_message(at, messages_field::kMessages, 0);
@@ -360,6 +369,20 @@ Bytes EntryEncoder::encode(const RowsChange& change) {
     return close_entry(at, header, change.mark);
 }
 
+// Everything around a TransactionBegin or TransactionEnd.
+[[gnu::always_inline]] inline Bytes EntryEncoder::close_boundary(
+    ReverseCursor& at, EntryType type, const EventMark& mark
+) {
+    close_message(at, entry_field::kStoreValue, 0);
+    put_varint_field(at, entry_field::kEntryType, static_cast<uint64_t>(type));
+    const size_t header = at.size();
+    at.copy(gtid_field_);
+    put_varint_field(at, header_field::kEventLength, signed_varint(mark.event_length));
+    if (log_has_files_) put_names(at, {}, {});
+    put_varint_field(at, header_field::kSourceType, kSourceTypeMysql);
+    return close_entry(at, header, mark);
+}
+
 Bytes EntryEncoder::encode(const TxnBegin& change) {
     begin_transaction(change.txn.id);
     start();
@@ -379,16 +402,17 @@ Bytes EntryEncoder::encode(const TxnEnd& change) {
     return close_boundary(at, EntryType::TransactionEnd, change.mark);
 }
 
-// Everything around a TransactionBegin or TransactionEnd.
-Bytes EntryEncoder::close_boundary(ReverseCursor& at, EntryType type, const EventMark& mark) {
+// From the end of a statement's RowChange to its header's names; returns where the header began.
+[[gnu::always_inline]] inline size_t EntryEncoder::begin_statement_header(
+    ReverseCursor& at, uint64_t event_type, const EventMark& mark
+) {
     close_message(at, entry_field::kStoreValue, 0);
-    put_varint_field(at, entry_field::kEntryType, static_cast<uint64_t>(type));
+    put_varint_field(at, entry_field::kEntryType, static_cast<uint64_t>(EntryType::RowData));
     const size_t header = at.size();
     at.copy(gtid_field_);
+    put_varint_field(at, header_field::kEventType, event_type);
     put_varint_field(at, header_field::kEventLength, signed_varint(mark.event_length));
-    if (log_has_files_) put_names(at, {}, {});
-    put_varint_field(at, header_field::kSourceType, kSourceTypeMysql);
-    return close_entry(at, header, mark);
+    return header;
 }
 
 Bytes EntryEncoder::encode(const DdlChange& change) {
@@ -436,19 +460,6 @@ Bytes EntryEncoder::encode(const StatementChange& change) {
     put_names(at, change.schema, change.table);
     put_varint_field(at, header_field::kSourceType, kSourceTypeMysql);
     return close_entry(at, header, change.mark);
-}
-
-// From the end of a statement's RowChange to its header's names; returns where the header began.
-size_t EntryEncoder::begin_statement_header(
-    ReverseCursor& at, uint64_t event_type, const EventMark& mark
-) {
-    close_message(at, entry_field::kStoreValue, 0);
-    put_varint_field(at, entry_field::kEntryType, static_cast<uint64_t>(EntryType::RowData));
-    const size_t header = at.size();
-    at.copy(gtid_field_);
-    put_varint_field(at, header_field::kEventType, event_type);
-    put_varint_field(at, header_field::kEventLength, signed_varint(mark.event_length));
-    return header;
 }
 
 }  // namespace obcanal::canal
