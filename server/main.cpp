@@ -1,6 +1,7 @@
 // obcanal-server: reads the configuration, opens the ports, starts the service, and stops in
 // reverse order.
 #include "protocol/base/log.h"
+#include "protocol/base/log_file.h"
 #include "protocol/net/run_on.h"
 #include "protocol/net/runtime.h"
 #include "server/admin/admin_port.h"
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -68,7 +70,11 @@ class Server {
         : config_(loaded.server),
           log_file_(std::move(log_file)),
           service_(config_, std::move(place), std::move(loaded), front_, feed_),
-          report_(service_) {}
+          report_(service_) {
+        if (log_file_.empty()) return;
+        hangup_ = std::make_unique<asio::signal_set>(signals_.executor(), SIGHUP);
+        asio::co_spawn(signals_.executor(), follow_log_file(), asio::detached);
+    }
 
     int run() {
         front_.start();
@@ -114,6 +120,16 @@ class Server {
         if (admin_) co_await run_on(admin_->strand(), admin_->close());
         if (metrics_) co_await run_on(metrics_->strand(), metrics_->close(kPageGrace));
         log_.info("stopped");
+    }
+
+    // After SIGHUP: somebody has moved the file away.
+    Awaitable<void> follow_log_file() {
+        for (;;) {
+            const auto [code, number] = co_await hangup_->async_wait(kNoThrow);
+            if (code) co_return;
+            reopen_log();
+            log_.info("the log file was opened again", {{"signal", number}});
+        }
     }
 
     bool open_admin_port() {
@@ -168,6 +184,7 @@ class Server {
     Runtime feed_{1};
     Runtime signals_{1};
     StopSignal stop_signal_{signals_.executor()};
+    std::unique_ptr<asio::signal_set> hangup_;
     Service service_;
     admin::StatusReport report_;
     std::unique_ptr<admin::AdminPort> admin_;

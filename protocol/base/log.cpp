@@ -1,16 +1,71 @@
 #include "protocol/base/log.h"
 
 #include "protocol/base/clock.h"
+#include "protocol/base/log_file.h"
 #include "protocol/base/text.h"
 
-#include <spdlog/sinks/rotating_file_sink.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <cerrno>
+#include <cstring>
 #include <memory>
+#include <mutex>
 
 namespace obcanal {
 namespace {
+
+// Lines go into a LogFile. What a full disk has swallowed is counted, and said in the file as soon
+// as there is room.
+class FileSink : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+    explicit FileSink(const LogTarget& target)
+        : file_(target.file, target.rotate_bytes, target.keep_files) {}
+
+    bool open() {
+        const std::lock_guard lock(mutex_);
+        return file_.open();
+    }
+
+    void reopen() {
+        const std::lock_guard lock(mutex_);
+        if (file_.open()) return;
+        const std::string cause = std::strerror(errno);
+        write(spdlog::level::warn, "log can't open the file again, the old one goes on: " + cause);
+    }
+
+ private:
+    void sink_it_(const spdlog::details::log_msg& message) override {
+        if (lost_ > 0) {
+            const std::string said = "log lines were lost: " + cause_;
+            if (!write(spdlog::level::warn, said + " count=" + std::to_string(lost_))) {
+                ++lost_;
+                return;
+            }
+            lost_ = 0;
+        }
+        if (append(message)) return;
+        cause_ = std::strerror(errno);
+        ++lost_;
+    }
+
+    void flush_() override {}
+
+    bool write(spdlog::level::level_enum level, std::string_view text) {
+        return append({"obcanal", level, text});
+    }
+
+    bool append(const spdlog::details::log_msg& message) {
+        spdlog::memory_buf_t line;
+        formatter_->format(message, line);
+        return file_.append({line.data(), line.size()});
+    }
+
+    LogFile file_;
+    size_t lost_ = 0;
+    std::string cause_;
+};
 
 spdlog::level::level_enum to_spdlog(LogLevel level) {
     switch (level) {
@@ -36,6 +91,11 @@ std::shared_ptr<spdlog::logger>& current() {
     return logger;
 }
 
+std::shared_ptr<FileSink>& current_file() {
+    static std::shared_ptr<FileSink> sink;
+    return sink;
+}
+
 std::string quoted(std::string_view value) {
     constexpr size_t kLimit = 1000;
     std::string text = printable(value, kLimit);
@@ -53,20 +113,19 @@ std::string quoted(std::string_view value) {
 
 bool open_log(const LogTarget& target) {
     if (target.file.empty()) {
+        current_file().reset();
         current() = make_logger(std::make_shared<spdlog::sinks::stderr_sink_mt>(), target.level);
         return true;
     }
-    try {
-        current() = make_logger(
-            std::make_shared<spdlog::sinks::rotating_file_sink_mt>(
-                target.file, target.rotate_bytes, target.keep_files
-            ),
-            target.level
-        );
-        return true;
-    } catch (const spdlog::spdlog_ex&) {
-        return false;
-    }
+    auto sink = std::make_shared<FileSink>(target);
+    if (!sink->open()) return false;
+    current_file() = sink;
+    current() = make_logger(std::move(sink), target.level);
+    return true;
+}
+
+void reopen_log() {
+    if (current_file()) current_file()->reopen();
 }
 
 void flush_log() { current()->flush(); }
