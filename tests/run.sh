@@ -2,6 +2,7 @@
 # run.sh [--no-install] [--replace] [PART...]: installs what the tests need, builds, and runs suites through ctest.
 #
 # PART  unit lint java server services fault   suites of the dev build, by ctest label
+#       packages                        the .deb, the tarball and the image, from the release build; needs root
 #       default                         all of those (what runs without a PART)
 #       asan                            the same suites under the address and undefined behaviour sanitizers
 #       tsan                            concurrency and fault tests, and served sessions, under the thread sanitizer
@@ -20,14 +21,14 @@ while [ $# -gt 0 ]; do
     --no-install) install=0 ;;
     --replace) export OBCANAL_REPLACE=1 ;;
     -h | --help) usage; exit 0 ;;
-    unit | lint | java | server | services | fault | asan | tsan | fuzz) parts+=("$1") ;;
-    default) parts+=(unit lint java server services fault) ;;
-    all) parts+=(unit lint java server services fault asan tsan fuzz) ;;
+    unit | lint | java | server | services | fault | packages | asan | tsan | fuzz) parts+=("$1") ;;
+    default) parts+=(unit lint java server services fault packages) ;;
+    all) parts+=(unit lint java server services fault packages asan tsan fuzz) ;;
     *) echo "unknown part: $1" >&2; usage >&2; exit 2 ;;
   esac
   shift
 done
-[ "${#parts[@]}" -gt 0 ] || parts=(unit lint java server services fault)
+[ "${#parts[@]}" -gt 0 ] || parts=(unit lint java server services fault packages)
 [ "$install" = 0 ] || install_packages build test
 
 jobs=$(nproc)
@@ -50,13 +51,14 @@ run() { # PRESET CTEST-ARGUMENTS...
 labels=''
 failed=()
 for part in "${parts[@]}"; do
-  case $part in asan | tsan | fuzz) ;; *) labels+="${labels:+|}$part" ;; esac
+  case $part in packages | asan | tsan | fuzz) ;; *) labels+="${labels:+|}$part" ;; esac
 done
 if [ -n "$labels" ]; then
   { build dev && run dev -L "^($labels)\$"; } || failed+=("dev ($labels)")
 fi
 for part in "${parts[@]}"; do
   case $part in
+    packages) { build release packages && run release -L '^packages$'; } || failed+=(packages) ;;
     asan) { build asan && run asan -LE '^lint$'; } || failed+=(asan) ;;
     tsan) { build tsan tsan_tests obcanal-server obcanal && run tsan -L '^(tsan|fault)$'; } || failed+=(tsan) ;;
     fuzz) { build fuzz fuzzers && run fuzz -L '^fuzz$'; } || failed+=(fuzz) ;;
