@@ -41,7 +41,8 @@ class InstanceTest : public ::testing::Test {
         parts.instance_strand = runtime_->make_strand();
         parts.make_source = scripted_source(script_, parts.feed_strand);
         parts.meta = std::move(meta);
-        parts.lane = &lane_;
+        lane_ = std::make_unique<BlockingLane>();
+        parts.lane = lane_.get();
         parts.flush_period = 10ms;
         instance_ = std::make_shared<Instance>(std::move(parts));
         return await(instance_->start());
@@ -55,6 +56,8 @@ class InstanceTest : public ::testing::Test {
     void stop() {
         await(instance_->stop());
         instance_.reset();
+        // What ran on the lane may still hold executors of the runtime.
+        lane_.reset();
         runtime_.reset();
     }
 
@@ -114,7 +117,7 @@ class InstanceTest : public ::testing::Test {
 
     config::InstanceConfig config_ = items();
     std::shared_ptr<Script> script_ = std::make_shared<Script>();
-    BlockingLane lane_;
+    std::unique_ptr<BlockingLane> lane_;
     std::unique_ptr<Runtime> runtime_;
     std::shared_ptr<Instance> instance_;
 
@@ -303,6 +306,7 @@ TEST_F(InstanceTest, StoppingEndsAClientThatWaits) {
     await(instance_->stop());
     EXPECT_FALSE(waiting.get().ok());
     instance_.reset();
+    lane_.reset();
     runtime_.reset();
 }
 
