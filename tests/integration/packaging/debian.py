@@ -142,7 +142,8 @@ class Service(obcanal.Program):
 
 
 def installed(machine):
-    machine.run("dpkg", "-i", packed.package(".deb"))
+    said = machine.run("dpkg", "-i", packed.package(".deb"))
+    expect("complaints", re.findall("(?i).*(?:warning|error).*", said), [])
     expect("state", machine.run("dpkg-query", "-W", "-f", "${Status}", "obcanal"), "install ok installed")
     wanted = {
         "/etc/obcanal": "root:obcanal 750",
