@@ -49,7 +49,8 @@ install(FILES ${PROJECT_SOURCE_DIR}/conf/users.yml DESTINATION etc/obcanal ${deb
 install(FILES ${PROJECT_SOURCE_DIR}/conf/example/instance.properties DESTINATION etc/obcanal/example ${deb})
 install(FILES ${packaging}/debian/obcanal-server.service DESTINATION lib/systemd/system ${deb})
 install(FILES ${packaging}/debian/obcanal.logrotate DESTINATION etc/logrotate.d RENAME obcanal ${deb})
-install(FILES ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/conf/DIFFERENCES.md DESTINATION usr/share/doc/obcanal ${deb})
+install(FILES ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/conf/DIFFERENCES.md ${PROJECT_SOURCE_DIR}/conf/KEYS.md
+    DESTINATION usr/share/doc/obcanal ${deb})
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION usr/share/doc/obcanal RENAME copyright ${deb})
 foreach(section 1 5 8)
     install(FILES ${page_${section}}.gz DESTINATION usr/share/man/man${section} ${deb})
@@ -67,7 +68,7 @@ install(PROGRAMS ${packaging}/tarball/startup.sh ${packaging}/tarball/stop.sh ${
     DESTINATION bin ${tarball})
 install(FILES ${packaging}/tarball/common.sh DESTINATION bin ${tarball})
 install(FILES ${PROJECT_SOURCE_DIR}/conf/canal.properties ${PROJECT_SOURCE_DIR}/conf/users.yml
-              ${PROJECT_SOURCE_DIR}/conf/DIFFERENCES.md
+              ${PROJECT_SOURCE_DIR}/conf/DIFFERENCES.md ${PROJECT_SOURCE_DIR}/conf/KEYS.md
     DESTINATION conf ${tarball})
 install(FILES ${PROJECT_SOURCE_DIR}/conf/example/instance.properties DESTINATION conf/example ${tarball})
 install(DIRECTORY DESTINATION logs ${tarball})
