@@ -185,9 +185,11 @@ def profile(proxy, rows):
         recorder.wait(60)
         for title, sort, least in (("by part", "dso", "0.5"), ("by function", "symbol,dso", "1.2")):
             print("-- the server's CPU time %s" % title)
-            report = subprocess.run(["perf", "report", "-i", data, "--stdio", "--no-children", "--sort", sort,
+            report = subprocess.run(["perf", "report", "-i", data, "--stdio", "--no-children", "--sort", sort, "--fields", "overhead," + sort,
                                      "--percent-limit", least], capture_output=True, text=True, check=False).stdout
-            print("\n".join(line for line in report.splitlines() if line.strip() and not line.startswith("#")), flush=True)
+            for line in report.splitlines():
+                if line.strip() and not line.startswith("#"):
+                    print("  " + " ".join(line.split()), flush=True)
 
 
 def main():
