@@ -1,10 +1,12 @@
 // CRC-32 (the polynomial of zlib and Ethernet) by carry-less multiplication where the processor has
-// it: four 16-byte lanes are folded at once, then one, then reduced (Gopal and others, "Fast CRC
-// Computation for Generic Polynomials Using PCLMULQDQ Instruction", Intel 2009). zlib does the
-// rest.
+// it: four 16-byte lanes are folded at once, then one, then a part of one, then reduced (Gopal and
+// others, "Fast CRC Computation for Generic Polynomials Using PCLMULQDQ Instruction", Intel 2009).
+// zlib does what is shorter than a lane.
 #include "protocol/base/crypto.h"
 
 #include <zlib.h>
+
+#include <array>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -39,27 +41,57 @@ __attribute__((target("pclmul,sse4.1"))) __m128i fold(__m128i lane, __m128i next
     return _mm_xor_si128(_mm_xor_si128(low, high), next);
 }
 
-// REQUIRES: size is a multiple of 16, and at least 64. `crc` and the result are inverted.
+constexpr char kZero = -128;  // what a shuffle makes 0
+
+// Sixteen bytes from `count` on move a lane to the back by 16 - count bytes, those behind them to
+// the front by `count`.
+constexpr std::array<char, 3 * kLane> kShuffles = [] {
+    std::array<char, 3 * kLane> shuffles{};
+    shuffles.fill(kZero);
+    for (size_t i = 0; i < kLane; ++i) shuffles[kLane + i] = static_cast<char>(i);
+    return shuffles;
+}();
+
+// `lane` with the last `count` < 16 bytes of the message behind it, which end at `end`; there are
+// at least 16. The lane's first bytes go into a lane of their own, the others move to the front and
+// make room.
+__attribute__((target("pclmul,sse4.1"))) __m128i
+fold_rest(__m128i lane, const std::byte* end, size_t count, __m128i powers) {
+    const auto* const shuffle = reinterpret_cast<const std::byte*>(kShuffles.data()) + count;
+    const __m128i to_back = load(shuffle);
+    const __m128i to_front = load(shuffle + kLane);
+    const __m128i not_rest = _mm_cmplt_epi8(to_back, _mm_setzero_si128());
+    const __m128i rest = _mm_andnot_si128(not_rest, load(end - kLane));
+    const __m128i next = _mm_or_si128(_mm_shuffle_epi8(lane, to_front), rest);
+    return fold(_mm_shuffle_epi8(lane, to_back), next, powers);
+}
+
+// REQUIRES: size >= 16. `crc` and the result are inverted.
 __attribute__((target("pclmul,sse4.1"))) uint32_t
 crc_folded(uint32_t crc, const std::byte* data, size_t size) {
-    __m128i a = _mm_xor_si128(load(data), _mm_cvtsi32_si128(static_cast<int>(crc)));
-    __m128i b = load(data + kLane);
-    __m128i c = load(data + 2 * kLane);
-    __m128i d = load(data + 3 * kLane);
     const std::byte* const end = data + size;
-    data += kFoldAtOnce;
-    const __m128i over64 = _mm_set_epi64x(kFold64High, kFold64Low);
-    for (; data + kFoldAtOnce <= end; data += kFoldAtOnce) {
-        a = fold(a, load(data), over64);
-        b = fold(b, load(data + kLane), over64);
-        c = fold(c, load(data + 2 * kLane), over64);
-        d = fold(d, load(data + 3 * kLane), over64);
-    }
     const __m128i over16 = _mm_set_epi64x(kFold16High, kFold16Low);
-    a = fold(a, b, over16);
-    a = fold(a, c, over16);
-    a = fold(a, d, over16);
-    for (; data < end; data += kLane) a = fold(a, load(data), over16);
+    __m128i a = _mm_xor_si128(load(data), _mm_cvtsi32_si128(static_cast<int>(crc)));
+    if (size < kFoldAtOnce) {
+        data += kLane;
+    } else {
+        __m128i b = load(data + kLane);
+        __m128i c = load(data + 2 * kLane);
+        __m128i d = load(data + 3 * kLane);
+        data += kFoldAtOnce;
+        const __m128i over64 = _mm_set_epi64x(kFold64High, kFold64Low);
+        for (; data + kFoldAtOnce <= end; data += kFoldAtOnce) {
+            a = fold(a, load(data), over64);
+            b = fold(b, load(data + kLane), over64);
+            c = fold(c, load(data + 2 * kLane), over64);
+            d = fold(d, load(data + 3 * kLane), over64);
+        }
+        a = fold(a, b, over16);
+        a = fold(a, c, over16);
+        a = fold(a, d, over16);
+    }
+    for (; data + kLane <= end; data += kLane) a = fold(a, load(data), over16);
+    if (data < end) a = fold_rest(a, end, static_cast<size_t>(end - data), over16);
 
     // 128 bits to 64.
     const __m128i low_half = _mm_setr_epi32(~0, 0, ~0, 0);
@@ -86,15 +118,11 @@ bool has_carryless() {
 }  // namespace
 
 uint32_t crc32(Bytes bytes) {
-    uint32_t crc = 0;
 #if defined(__x86_64__)
-    if (bytes.size() >= kFoldAtOnce && has_carryless()) {
-        const size_t folded = bytes.size() / kLane * kLane;
-        crc = ~crc_folded(~crc, bytes.data(), folded);
-        bytes = bytes.subspan(folded);
-    }
+    if (bytes.size() >= kLane && has_carryless())
+        return ~crc_folded(~uint32_t{0}, bytes.data(), bytes.size());
 #endif
-    return crc_of_zlib(crc, bytes.data(), bytes.size());
+    return crc_of_zlib(0, bytes.data(), bytes.size());
 }
 
 }  // namespace obcanal
