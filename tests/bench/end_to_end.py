@@ -239,7 +239,10 @@ def main():
         table.add("  rows per CPU second of the server", "%.0f" % (1e6 / cpu))
         table.add("server peak RSS under load", "%.0f MB" % peak, "<= 16 MB ring + 32 MB (canal-for-ob 1170 MB)", peak <= 48)
         if not args.no_java:
-            java(table, big, args)
+            try:
+                java(table, big, args)
+            except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
+                table.add("stock Java client", "failed", str(error)[:200], False)
         if args.profile or table.missed:
             profile(big, args.rows)
     print("missed: %s" % ("; ".join(table.missed) or "nothing"))
