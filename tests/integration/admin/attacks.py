@@ -1,7 +1,9 @@
-"""Every port against every attack that was published for Canal's, and some more: prints what each one answers.
+"""attacks.py [--write]: every port against every attack that was published for Canal's, and some more.
 
-Exit status 1 when one lets somebody in, or when the server does not serve an honest client afterwards.
+Exit status 1 when one lets somebody in, when the server does not serve an honest client afterwards, or when the answers
+are not those of the table in ATTACKS.md. --write makes that table anew.
 """
+import base64
 import os
 import re
 import socket
@@ -21,6 +23,8 @@ import obcanal  # noqa: E402
 PASSWORD = "correct horse"
 READER = "reader's own"
 ZEROS = b"00" * 20
+GUESSES = 20
+TABLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "ATTACKS.md")
 rows = []
 failed = 0
 
@@ -162,13 +166,37 @@ def other_destinations(port):
     client.subscribe()
     for destination in ("secret", "nothing"):
         client.destination = destination
-        try:
-            client.subscribe()
-            row("client 11111", "reader subscribes %s" % destination, "ACK", False)
-        except wire.Refused as refused:
-            text = re.sub(r"something goes wrong.*exception: ", "", refused.text).strip()
-            row("client 11111", "reader subscribes '%s'" % destination, text, "is not open to user:reader" in text)
+        asks = (("subscribes", client.subscribe), ("unsubscribes", client.unsubscribe), ("reads", lambda: client.get(1)),
+                ("acks", lambda: told(client, lambda: client.ack(1))), ("rolls back", lambda: told(client, client.rollback)))
+        for what, ask in asks:
+            try:
+                ask()
+                row("client 11111", "reader %s '%s'" % (what, destination), "done", False)
+            except wire.Refused as refused:
+                text = re.sub(r"something goes wrong.*exception: ", "", refused.text).strip()
+                row("client 11111", "reader %s '%s'" % (what, destination), text, "is not open to user:reader" in text)
     client.close()
+
+
+def told(client, send):
+    """Acks and rollbacks have no answer of their own: an error comes unasked for."""
+    send()
+    kind, body = client.connection.receive()
+    if kind == wire.ACK:
+        raise wire.Refused(*wire.split_ack(body))
+
+
+def after_a_login(port):
+    """What somebody who may get in can't do either."""
+    for name, data in (("a second login", wire.packet(wire.AUTH, wire.auth_body("root", ZEROS))),
+                       ("a packet of no type", wire.packet(77, b"")), ("an empty packet", struct.pack(">I", 0)),
+                       ("a frame of 2 GiB after the login", struct.pack(">I", 0x7fffffff) + b"x" * 100),
+                       ("no protobuf after the login", struct.pack(">I", 4) + b"\xff" * 4)):
+        client = wire.Client(port, password=PASSWORD)
+        client.connection.send(data)
+        client.connection.socket.shutdown(socket.SHUT_WR)
+        row("client 11111", name, *judge(ClientPort, *rest(client.connection)))
+        client.close()
 
 
 def guessing(kind, port, limit):
@@ -196,7 +224,34 @@ def http(name, port, request, wanted):
     line = answer.split(b"\r\n", 1)[0].decode("utf-8", "replace")
     if "200" in line:  # of the page that anybody may see, and of nothing else
         line += ": metrics" if b"# HELP canal_instance " in answer and b"openBatches" not in answer else ": ?"
-    row("metrics 11112", name, line or "closed", any(text in line if text else not line for text in wanted))
+    refused = any(text in line if text else not line for text in wanted)
+    if refused and "" in wanted:  # what it still sends may or may not let the answer arrive
+        line = "%s, or closed" % " or ".join(text for text in wanted if text)
+    row("metrics 11112", name, line or "closed", refused)
+
+
+def slow_request(port):
+    start = time.monotonic()
+    with socket.create_connection(("127.0.0.1", port), 30) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nX: ")
+        try:
+            ended = connection.recv(4096)[:12] in (b"", b"HTTP/1.1 408", b"HTTP/1.1 400")
+        except ConnectionResetError:
+            ended = True
+    seconds = time.monotonic() - start
+    row("metrics 11112", "half a request", "closed after %.0f s" % seconds, ended and seconds < 15)
+
+
+def guessed_status(port):
+    """Wrong passwords of one address come to an end; another's still counts, and the right one does later."""
+    answers = set()
+    for number in range(GUESSES):
+        with socket.create_connection(("127.0.0.1", port), 20) as connection:
+            word = base64.b64encode(b"admin:guess%d" % number)
+            connection.sendall(b"GET /status HTTP/1.1\r\nHost: x.example\r\nConnection: close\r\nAuthorization: Basic " + word + b"\r\n\r\n")
+            answers.add(connection.recv(4096).split(b"\r\n", 1)[0].decode())
+    row("metrics 11112", "%d guessed passwords" % GUESSES, ", ".join(sorted(answers)), all(" 401 " in one or " 429 " in one
+                                                                                      for one in answers))
 
 
 def metrics_port(port):
@@ -209,6 +264,13 @@ def metrics_port(port):
     http("a header of 1 MiB", port, b"GET / HTTP/1.1\r\nX: " + b"x" * (1 << 20), ("431", ""))
     http("a body of 1 GiB", port, b"GET / HTTP/1.1\r\nContent-Length: 1073741824\r\n" + head + b"\r\n", ("413",))
     http("garbage", port, bytes(range(256)) + b"\r\n\r\n", ("400",))
+    for page in ("healthz", "readyz"):
+        http("%s by POST" % page, port, b"POST /" + page.encode() + b" HTTP/1.1\r\n" + head + b"Content-Length: 0\r\n\r\n", ("405",))
+        http("%s with a target of 1 MiB" % page, port, b"GET /" + page.encode() + b"?" + b"x" * (1 << 20), ("431", "400", ""))
+        http("%s smuggling a second request" % page, port, b"GET /" + page.encode() + b" HTTP/1.1\r\n" + head
+             + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /status HTTP/1.1\r\n\r\n", ("400",))
+    slow_request(port)
+    guessed_status(port)
     http("path traversal", port, b"GET /../../etc/passwd HTTP/1.1\r\n" + head + b"\r\n", ("metrics",))
 
 
@@ -265,6 +327,26 @@ def with_tls(scratch, logproxy):
             raise RuntimeError("%s: its own client is not let in: %s" % (endpoint, answer))
 
 
+def write_or_compare(write):
+    """The table without what differs from run to run: seconds, and the words of the client's TLS library."""
+    lines = ["# What each port answers to each attack", "", "Made and compared by attacks.py (ctest integration.attacks). Nobody is let in anywhere.", "",
+             "| Endpoint | Attack | Answer |", "|---|---|---|"]
+    for endpoint, attack, answer, _ in rows:
+        answer = re.sub(r"\d+(\.\d+)? s$", "N s", answer)
+        answer = re.sub(r"^(\[[^]]*\]).*", r"\1", answer)
+        lines.append("| %s | %s | %s |" % (endpoint, attack, answer.replace("|", "\\|")))
+    text = "\n".join(lines) + "\n"
+    if write:
+        with open(TABLE, "w", encoding="utf-8") as file:
+            file.write(text)
+    with open(TABLE, encoding="utf-8") as file:
+        known = file.read()
+    for line in sorted(set(known.splitlines()) ^ set(text.splitlines())):
+        print("%s in ATTACKS.md: %s" % ("only" if line in known else "missing", line))
+    global failed
+    failed += known != text
+
+
 def main():
     with obcanal.Scratch("attacks") as scratch:
         logproxy = scratch.logproxy(obcanal.fixture("oblog/shop-ddl.logmsg"))
@@ -281,6 +363,7 @@ def main():
             silence(kind, port)
         login_bypass(server.port)
         other_destinations(server.port)
+        after_a_login(server.port)
         metrics_port(properties["canal.metrics.pull.port"])
         for kind, port in ports:
             kind.honest(port)
@@ -296,6 +379,7 @@ def main():
         for program in (server, slow):
             if PASSWORD in program.text() or obcanal.password_hash(PASSWORD) in program.text():
                 raise RuntimeError("a secret stands in %s" % program.log)
+    write_or_compare("--write" in sys.argv)
     widths = [max(len(line[i]) for line in rows) for i in range(3)]
     for line in rows:
         print("  ".join(text.ljust(width) for text, width in zip(line, widths + [0])).rstrip())
