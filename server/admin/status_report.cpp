@@ -15,8 +15,9 @@ namespace {
 
 namespace json = boost::json;
 
-std::string_view source_name(config::SourceKind kind) {
-    return kind == config::SourceKind::Oblogproxy ? "oblogproxy" : "binlog";
+std::string_view source_name(const instance::InstanceStatus& one) {
+    if (!one.configured) return "unknown";
+    return one.source == config::SourceKind::Oblogproxy ? "oblogproxy" : "binlog";
 }
 
 json::object stage_json(const instance::StageStatus& stage, int64_t delay_ms) {
@@ -51,7 +52,7 @@ json::object destination_json(const instance::InstanceStatus& one, int64_t now_m
         {"failure", one.failure},
         {"refusedConfiguration", one.refused_config},
         {"source",
-         {{"kind", source_name(one.source)},
+         {{"kind", source_name(one)},
           {"connected", one.connected},
           {"connections", one.source_connections},
           {"bytes", one.source_bytes},

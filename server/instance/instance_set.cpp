@@ -355,6 +355,7 @@ Awaitable<std::vector<InstanceStatus>> InstanceSet::status() {
         status.phase = one->phase;
         status.failure = one->failure;
         status.refused_config = one->refused;
+        status.configured = one->configured;
         status.source = one->config.source;
         status.ring_slots = one->config.memory_buffer_size;
         status.ring_bytes = one->config.memory_buffer_size * one->config.memory_buffer_memunit;

@@ -132,6 +132,8 @@ Awaitable<void> stream_briefly(
 
 Awaitable<Preflight> preflight(config::InstanceConfig config, std::chrono::milliseconds limit) {
     Preflight found;
+    // A log proxy ends one of two clients with the same name; the other may be the server at work.
+    if (!config.oblog.client_id.empty()) config.oblog.client_id += "_check";
     co_await stream_briefly(config, limit, found);
     co_return found;
 }

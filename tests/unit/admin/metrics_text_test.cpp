@@ -125,6 +125,8 @@ TEST(OwnMetrics, PhasesAndBoundsAreShown) {
     facts.serving = true;
     facts.destinations = {running("example"), running("failed")};
     facts.destinations[1].phase = Phase::Failed;
+    facts.destinations[1].refused_config = "x:1: key: wrong";
+    facts.destinations[0].filter_limits = 3;
     MetricsText metrics;
     add_own_metrics(metrics, facts, {{"client", 3, 100}}, kNow);
     const std::string text = metrics.text();
@@ -135,6 +137,9 @@ TEST(OwnMetrics, PhasesAndBoundsAreShown) {
              "obcanal_destination_phase{destination=\"example\",phase=\"running\"} 1",
              "obcanal_destination_phase{destination=\"failed\",phase=\"running\"} 0",
              "obcanal_destination_phase{destination=\"failed\",phase=\"failed\"} 1",
+             "obcanal_configuration_refused{destination=\"example\"} 0",
+             "obcanal_configuration_refused{destination=\"failed\"} 1",
+             "obcanal_filter_limit_exceeded{destination=\"example\"} 3",
              "obcanal_bounded_used{destination=\"example\",resource=\"ring_entries\"} 7",
              "obcanal_bounded_limit{destination=\"example\",resource=\"ring_entries\"} 16384",
              "obcanal_bounded_used{destination=\"example\",resource=\"ring_bytes\"} 2000",

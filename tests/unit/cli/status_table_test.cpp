@@ -14,7 +14,7 @@ TEST(StatusTable, DestinationsClientsAndFailures) {
         R"("entriesLimit":16384,"bytes":2048,"bytesLimit":16777216},"clients":[{"id":1001,)"
         R"("openBatches":2,"filter":"shop\\..*","cursor":{"postion":{"journalName":"x.1",)"
         R"("position":4,"timestamp":5}}}]},{"destination":"lost","phase":"failed",)"
-        R"("failure":"no route","source":{"kind":"binlog","connected":false},)"
+        R"("failure":"no route","refusedConfiguration":"x:3: key: is wrong","source":{"kind":"binlog","connected":false},)"
         R"("put":{"sequence":-1},"clients":[]}]})"
     );
     ASSERT_TRUE(table.ok());
@@ -32,6 +32,7 @@ TEST(StatusTable, DestinationsClientsAndFailures) {
         "shop         1001    2             shop\\..*  x.1:4 at 5\n"
         "\n"
         "lost: no route\n"
+        "lost: configuration refused: x:3: key: is wrong\n"
     );
 }
 

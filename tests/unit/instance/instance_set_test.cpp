@@ -198,12 +198,14 @@ TEST_F(InstanceSetTest, WhatWasRefusedAtStartShowsItsReasonUntilItIsMended) {
     EXPECT_FALSE(set_->find("bad"));
     EXPECT_EQ(status("bad").phase, Phase::Failed);
     EXPECT_EQ(status("bad").refused_config, "bad:3: key: is wrong");
+    EXPECT_FALSE(status("bad").configured);
     EXPECT_EQ(status("one").phase, Phase::Running);
     const auto asked = await(set_->find_or_start("bad"));
     ASSERT_FALSE(asked.ok());
     EXPECT_EQ(asked.error().detail, "destination:bad should start first");
     await(set_->reload("bad"));
     EXPECT_TRUE(set_->find("bad"));
+    EXPECT_TRUE(status("bad").configured);
     EXPECT_EQ(status("bad").refused_config, "");
 }
 
