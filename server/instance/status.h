@@ -41,7 +41,7 @@ struct InstanceStatus {
     Phase phase = Phase::Idle;
     std::string failure;         // why it is Failed, or why the source is away
     std::string refused_config;  // why what its files say now is not in use
-    bool configured = true;  // false: its files were never right, so its source is not known
+    bool configured = true;      // false: its files were never right, so its source is not known
     config::SourceKind source = config::SourceKind::Oblogproxy;
 
     bool connected = false;
