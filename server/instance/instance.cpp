@@ -247,6 +247,7 @@ Awaitable<void> Instance::flush_loop() {
         co_await stopping_.wait(steady_now() + flush_period_);
         if (stop_requested_.load()) break;
         if (steady_now() - idle_cursors_moved_ >= kIdleCursorPeriod) advance_idle_cursors();
+        if (!meta_->dirty()) continue;
         const std::function<Result<void>()> flush = [this] { return meta_->flush(); };
         const Result<void> flushed = co_await on_lane(flush);
         if (!flushed && !cursors_failed_)

@@ -128,6 +128,11 @@ std::optional<LogPosition> FileMetaStore::cursor(ClientId client) const {
     return found == nullptr ? std::nullopt : std::optional(*found);
 }
 
+bool FileMetaStore::dirty() const {
+    const std::scoped_lock lock(mutex_);
+    return dirty_;
+}
+
 Result<void> FileMetaStore::flush() {
     const std::scoped_lock one_at_a_time(flush_mutex_);
     std::string text;

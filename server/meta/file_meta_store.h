@@ -32,6 +32,7 @@ class FileMetaStore final : public MetaStore {
     Result<void> unsubscribe(canal::ClientId client) override;
     Result<void> save_cursor(canal::ClientId client, const canal::LogPosition& at) override;
     std::optional<canal::LogPosition> cursor(canal::ClientId client) const override;
+    bool dirty() const override;
     Result<void> flush() override;
     Result<void> close() override;
 

@@ -40,6 +40,7 @@ class MemoryMetaStore final : public MetaStore {
         return found == nullptr ? std::nullopt : std::optional(*found);
     }
 
+    bool dirty() const override { return false; }
     Result<void> flush() override { return {}; }
     Result<void> close() override { return {}; }
 

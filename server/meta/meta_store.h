@@ -1,8 +1,8 @@
 // What must outlive the instance: who is subscribed with which filter, and how far each client has
 // acknowledged. One store per destination, owned by its instance. Synchronous, none of its calls
-// waits for another machine: load() and close() before and after the instance runs; subscribe(),
-// unsubscribe(), save_cursor() and cursor() on the instance strand; flush() once per period, on a
-// BlockingLane where it syncs a disk (it may overlap with the others).
+// waits for another machine: load() and close() before and after the instance runs; flush() once
+// per period, on a BlockingLane where it syncs a disk (it may overlap with the others); the others
+// on the instance strand.
 #pragma once
 
 #include "protocol/base/result.h"
@@ -50,6 +50,8 @@ class MetaStore {
     // On success the cursor survives the death of this process (memory store: it does not).
     virtual Result<void> save_cursor(canal::ClientId client, const canal::LogPosition& at) = 0;
     virtual std::optional<canal::LogPosition> cursor(canal::ClientId client) const = 0;
+    // Whether flush() has something to do: an idle destination needs no hop to the lane.
+    virtual bool dirty() const { return true; }
     // Writes out what changed; returns at once when nothing did.
     virtual Result<void> flush() = 0;
     // flush() and release. Nothing may be called afterwards.

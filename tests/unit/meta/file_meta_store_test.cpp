@@ -107,8 +107,10 @@ TEST_F(FileMetaStoreTest, LeavesTheFileAloneWhenNothingChanged) {
     ASSERT_TRUE(store.load().ok());
     const auto before = std::filesystem::last_write_time(file());
     std::filesystem::last_write_time(file(), before - std::chrono::hours(1));
+    EXPECT_FALSE(store.dirty());
     ASSERT_TRUE(store.flush().ok());
     ASSERT_TRUE(store.subscribe(kClient, ".*\\..*").ok());
+    EXPECT_FALSE(store.dirty());
     ASSERT_TRUE(store.close().ok());
     EXPECT_EQ(std::filesystem::last_write_time(file()), before - std::chrono::hours(1));
 }
@@ -123,6 +125,7 @@ TEST_F(FileMetaStoreTest, SavedCursorsNeedNoFlush) {
         ASSERT_TRUE(store.save_cursor(ClientId{2}, at(20)).ok());
         ASSERT_TRUE(store.save_cursor(kClient, at(30)).ok());
         EXPECT_EQ(store.cursor(kClient), at(30));
+        EXPECT_TRUE(store.dirty());
     }
     EXPECT_THAT(read_text(file()), testing::Not(HasSubstr("cursor")));
     const ClientTable expected{
