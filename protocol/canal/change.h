@@ -48,6 +48,15 @@ struct TxnMark {
     int64_t checkpoint_us =
         0;  // everything committed up to here was delivered before; microseconds since the epoch
     bool ordered = false;  // the source sends in commit order, see OblogResume
+
+    // Of logs that consist of files: where the transaction begins.
+    std::string_view log = {};
+    int64_t log_offset = 0;
+    int64_t server_id = 0;
+    std::string_view gtid = {};   // the transaction's own; `id` is then the set that it completes
+    int64_t last_committed = -1;  // logged beside a MySQL GTID; -1: none
+    int64_t sequence_number = -1;
+    uint8_t server = 0;  // which of the configured servers sent it
 };
 
 // Header fields that differ from entry to entry.
@@ -59,12 +68,19 @@ struct EventMark {
     std::string_view logfile = {};  // logfileName, where the log consists of files
 };
 
+// XA statements: XA_TYPE and XA_XID of the entry's props.
+struct XaMark {
+    std::string_view type;  // "XA START"; empty: none of XA
+    std::string_view xid;
+};
+
 struct TxnBegin {
     EventMark mark;
     TxnMark txn;
     int64_t thread_id = 0;
     bool resumed =
         false;  // clients have its begin already: only the rest of the transaction follows
+    XaMark xa = {};
 };
 
 // Columns in the order of the plan. Insert: no before; Delete: no after.
@@ -79,20 +95,22 @@ struct RowsChange {
     std::span<const RowImages> rows;
     EventMark mark;
     std::string_view row_id;  // upstream's own id of the row; empty: none
-    // Rows of the transaction up to and with these, filtered ones included: what resuming inside it
-    // counts.
+    // How much of the transaction is done with these, filtered ones included, in what its source
+    // counts when it resumes inside one: rows, or events of a binlog.
     uint64_t rows_done = 0;
     int64_t table_id = 0;  // upstream's number of the table; 0: none
 };
 
 struct DdlChange {
     EventMark mark;
-    TxnMark txn;
+    // Set: a transaction of its own; otherwise part of the open one (CREATE TABLE ... SELECT).
+    std::optional<TxnMark> txn;
     EventType type = EventType::Query;
     std::string_view schema;
     std::string_view table;
     std::string_view sql;
     std::string_view default_schema;  // ddlSchemaName
+    uint64_t rows_done = 0;           // inside an open transaction, see RowsChange
 };
 
 // A statement that is no DDL: what a row event was made by, changes logged as statements, settings.
@@ -104,11 +122,14 @@ struct StatementChange {
     std::string_view table;
     std::string_view sql;
     std::string_view default_schema;
+    uint64_t rows_done = 0;  // inside an open transaction, see RowsChange
+    XaMark xa = {};
 };
 
 struct TxnEnd {
     EventMark mark;
     std::string_view transaction_id = {};  // empty: the id it began with
+    XaMark xa = {};
 };
 
 // Upstream lives, and everything committed up to checkpoint_us was delivered.

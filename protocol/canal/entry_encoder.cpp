@@ -96,14 +96,27 @@ bool is_above(const Cell& cell, uint64_t limit) {
     put_bytes_field(at, header_field::kSchemaName, schema);
 }
 
-// Header.props, one Pair.
+// One Pair of the props that are `field`.
 [[gnu::always_inline]] inline void put_prop(
-    ReverseCursor& at, std::string_view key, std::string_view value
+    ReverseCursor& at, uint32_t field, std::string_view key, std::string_view value
 ) {
     const size_t begin = at.size();
     put_bytes_field(at, pair_field::kValue, value);
     put_bytes_field(at, pair_field::kKey, key);
-    close_message(at, header_field::kProps, begin);
+    close_message(at, field, begin);
+}
+
+[[gnu::always_inline]] inline void put_xa(ReverseCursor& at, uint32_t field, const XaMark& xa) {
+    if (xa.type.empty()) return;
+    put_prop(at, field, "XA_XID", xa.xid);
+    put_prop(at, field, "XA_TYPE", xa.type);
+}
+
+void append_prop(std::string& to, std::string_view key, std::string_view value) {
+    std::string pair;
+    append_bytes_field(pair, pair_field::kKey, key);
+    append_bytes_field(pair, pair_field::kValue, value);
+    append_bytes_field(to, header_field::kProps, pair);
 }
 
 // Room for the columns of one row image.
@@ -137,10 +150,16 @@ void EntryEncoder::reserve(size_t variable_part) {
     out_.reserve(room_);
 }
 
-void EntryEncoder::begin_transaction(std::string_view id) {
-    gtid_.assign(id);
+void EntryEncoder::begin_transaction(const TxnMark& txn) {
+    gtid_.assign(txn.id);
     gtid_field_.clear();
-    if (!id.empty()) append_bytes_field(gtid_field_, header_field::kGtid, id);
+    if (!txn.id.empty()) append_bytes_field(gtid_field_, header_field::kGtid, txn.id);
+    gtid_props_.clear();
+    if (txn.gtid.empty()) return;
+    append_prop(gtid_props_, "curtGtid", txn.gtid);
+    if (txn.last_committed < 0) return;
+    append_prop(gtid_props_, "curtGtidSn", std::to_string(txn.sequence_number));
+    append_prop(gtid_props_, "curtGtidLct", std::to_string(txn.last_committed));
 }
 
 CharsetDecoder* EntryEncoder::decoder(const std::string& charset) {
@@ -345,7 +364,10 @@ Bytes EntryEncoder::encode(const RowsChange& change) {
     start();
     const TablePlan& plan = *change.plan;
     for (size_t i = change.rows.size(); i-- > 0;) put_row(plan, change.rows[i], change.kind);
-    reserve(gtid_.size() + change.row_id.size() + plan.names().size + change.mark.logfile.size());
+    reserve(
+        gtid_.size() + gtid_props_.size() + change.row_id.size() + plan.names().size +
+        change.mark.logfile.size()
+    );
     ReverseCursor at(out_);
     const auto event_type = static_cast<uint64_t>(change.kind);
     put_varint_field(at, row_change_field::kIsDdl, 0);
@@ -357,12 +379,13 @@ Bytes EntryEncoder::encode(const RowsChange& change) {
 
     const size_t header = at.size();
     at.copy(gtid_field_);
-    if (!change.row_id.empty()) put_prop(at, kRowId, change.row_id);
+    if (!change.row_id.empty()) put_prop(at, header_field::kProps, kRowId, change.row_id);
     if (change.rows.size() == 1) {
         at.copy(kOneRowProp);
     } else {
-        put_prop(at, kRowsCount, std::to_string(change.rows.size()));
+        put_prop(at, header_field::kProps, kRowsCount, std::to_string(change.rows.size()));
     }
+    at.copy(gtid_props_);
     put_varint_field(at, header_field::kEventType, event_type);
     put_varint_field(at, header_field::kEventLength, signed_varint(change.mark.event_length));
     put(at, plan.names());
@@ -377,6 +400,7 @@ Bytes EntryEncoder::encode(const RowsChange& change) {
     put_varint_field(at, entry_field::kEntryType, static_cast<uint64_t>(type));
     const size_t header = at.size();
     at.copy(gtid_field_);
+    at.copy(gtid_props_);
     put_varint_field(at, header_field::kEventLength, signed_varint(mark.event_length));
     if (log_has_files_) put_names(at, {}, {});
     put_varint_field(at, header_field::kSourceType, kSourceTypeMysql);
@@ -384,19 +408,26 @@ Bytes EntryEncoder::encode(const RowsChange& change) {
 }
 
 Bytes EntryEncoder::encode(const TxnBegin& change) {
-    begin_transaction(change.txn.id);
+    begin_transaction(change.txn);
     start();
-    reserve(2 * gtid_.size() + change.mark.logfile.size());
+    reserve(
+        2 * gtid_.size() + gtid_props_.size() + change.xa.xid.size() + change.mark.logfile.size()
+    );
     ReverseCursor at(out_);
     put_varint_field(at, transaction_field::kThreadId, signed_varint(change.thread_id));
+    put_xa(at, transaction_field::kProps, change.xa);
     if (!log_has_files_) put_bytes_field(at, transaction_field::kTransactionId, gtid_);
     return close_boundary(at, EntryType::TransactionBegin, change.mark);
 }
 
 Bytes EntryEncoder::encode(const TxnEnd& change) {
     start();
-    reserve(2 * gtid_.size() + change.transaction_id.size() + change.mark.logfile.size());
+    reserve(
+        2 * gtid_.size() + gtid_props_.size() + change.transaction_id.size() +
+        change.xa.xid.size() + change.mark.logfile.size()
+    );
     ReverseCursor at(out_);
+    put_xa(at, transaction_field::kProps, change.xa);
     const bool own_id = !change.transaction_id.empty();
     put_bytes_field(at, transaction_field::kTransactionId, own_id ? change.transaction_id : gtid_);
     return close_boundary(at, EntryType::TransactionEnd, change.mark);
@@ -410,19 +441,20 @@ Bytes EntryEncoder::encode(const TxnEnd& change) {
     put_varint_field(at, entry_field::kEntryType, static_cast<uint64_t>(EntryType::RowData));
     const size_t header = at.size();
     at.copy(gtid_field_);
+    at.copy(gtid_props_);
     put_varint_field(at, header_field::kEventType, event_type);
     put_varint_field(at, header_field::kEventLength, signed_varint(mark.event_length));
     return header;
 }
 
 Bytes EntryEncoder::encode(const DdlChange& change) {
-    begin_transaction(change.txn.id);
+    if (change.txn) begin_transaction(*change.txn);
     start();
     const std::string sql =
         is_utf8(as_bytes(change.sql)) ? std::string(change.sql) : repair_utf8(as_bytes(change.sql));
     reserve(
         sql.size() + change.schema.size() + change.table.size() + change.default_schema.size() +
-        gtid_.size() + change.mark.logfile.size()
+        gtid_.size() + gtid_props_.size() + change.mark.logfile.size()
     );
     ReverseCursor at(out_);
     const auto event_type = static_cast<uint64_t>(change.type);
@@ -439,17 +471,19 @@ Bytes EntryEncoder::encode(const DdlChange& change) {
 }
 
 Bytes EntryEncoder::encode(const StatementChange& change) {
+    if (change.txn) begin_transaction(*change.txn);
     start();
     const std::string sql =
         is_utf8(as_bytes(change.sql)) ? std::string(change.sql) : repair_utf8(as_bytes(change.sql));
     reserve(
         sql.size() + change.schema.size() + change.table.size() + change.default_schema.size() +
-        gtid_.size() + change.mark.logfile.size()
+        gtid_.size() + gtid_props_.size() + change.xa.xid.size() + change.mark.logfile.size()
     );
     ReverseCursor at(out_);
     const auto event_type = static_cast<uint64_t>(change.type);
     if (!change.default_schema.empty())
         put_bytes_field(at, row_change_field::kDdlSchemaName, change.default_schema);
+    put_xa(at, row_change_field::kProps, change.xa);
     put_bytes_field(at, row_change_field::kSql, sql);
     // Java sets it, to false, for changes logged as statements only.
     const bool is_change = change.type == EventType::Insert || change.type == EventType::Update ||

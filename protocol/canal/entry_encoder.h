@@ -49,7 +49,8 @@ class EntryEncoder {
     void start();
     // Room for so many bytes of names, values and ids, and for all else of an entry.
     void reserve(size_t variable_part);
-    void begin_transaction(std::string_view id);
+    // What all entries of a transaction have in common.
+    void begin_transaction(const TxnMark& txn);
     void put_column(ReverseCursor& at, const ColumnPlan& column, const Cell& cell, bool updated);
     // A value whose text is not its bytes, and which head goes with it.
     ColumnPlan::Head put_text(const ColumnPlan& column, const Cell& cell);
@@ -75,6 +76,7 @@ class EntryEncoder {
     std::string header_encoding_;  // serverenCode
     std::string gtid_;
     std::string gtid_field_;     // Header.gtid, whole
+    std::string gtid_props_;     // Header.props curtGtid and its kin, whole
     std::string text_;           // scratch of converted values
     ReverseWriter before_text_;  // scratch of is_updated()
     ReverseWriter after_text_;

@@ -119,6 +119,17 @@ Result<OblogResume> read_resume(const json::object& from) {
     return resume;
 }
 
+Result<BinlogResume> read_binlog_resume(const json::object& from) {
+    BinlogResume resume;
+    if (auto done = read(from, "done", resume.done); !done) return std::move(done).error();
+    if (auto done = read(from, "gtid", resume.gtid); !done) return std::move(done).error();
+    int64_t events = 0;
+    if (auto done = read(from, "events", events); !done) return std::move(done).error();
+    if (events < 0) return wrong("events", "is negative");
+    resume.events = static_cast<uint64_t>(events);
+    return resume;
+}
+
 // "postion", misspelt since Canal's first version.
 Result<void> read_entry_position(const json::object& from, LogPosition& to) {
     if (auto done = read(from, "gtid", to.gtid); !done) return done;
@@ -137,6 +148,13 @@ Result<void> read_entry_position(const json::object& from, LogPosition& to) {
         auto resume = read_resume(**oblog);
         if (!resume) return std::move(resume).error().in("oblog");
         to.oblog = std::move(resume).value();
+    }
+    auto binlog = read_object(from, "binlog");
+    if (!binlog) return std::move(binlog).error();
+    if (*binlog != nullptr) {
+        auto resume = read_binlog_resume(**binlog);
+        if (!resume) return std::move(resume).error().in("binlog");
+        to.binlog = std::move(resume).value();
     }
     return {};
 }
@@ -166,6 +184,16 @@ void append_resume(std::string& to, const OblogResume& resume) {
     append_number(to, resume.open_rows);
     to += R"(,"ordered":)";
     append_flag(to, resume.ordered);
+    to += '}';
+}
+
+void append_resume(std::string& to, const BinlogResume& resume) {
+    to += R"({"done":)";
+    append_flag(to, resume.done);
+    to += R"(,"events":)";
+    append_number(to, resume.events);
+    to += R"(,"gtid":)";
+    append_json_string(to, resume.gtid);
     to += '}';
 }
 
@@ -292,6 +320,10 @@ void append_json(std::string& to, const LogPosition& position, bool with_type) {
         to += R"(,"oblog":)";
         append_resume(to, *position.oblog);
     }
+    if (position.binlog) {
+        to += R"(,"binlog":)";
+        append_resume(to, *position.binlog);
+    }
     to += "}}";
 }
 
@@ -315,7 +347,12 @@ int compare(const LogPosition& a, const LogPosition& b) {
     }
     if (a.identity != b.identity) return order(a.timestamp_ms, b.timestamp_ms);
     if (const int by = order(a.journal_name, b.journal_name); by != 0) return by;
-    return order(a.position, b.position);
+    if (const int by = order(a.position, b.position); by != 0) return by;
+    static const BinlogResume kNothing;
+    const BinlogResume& had = a.binlog ? *a.binlog : kNothing;
+    const BinlogResume& has = b.binlog ? *b.binlog : kNothing;
+    if (const int by = order(had.done, has.done); by != 0) return by;
+    return order(had.events, has.events);
 }
 
 }  // namespace obcanal::canal

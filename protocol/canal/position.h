@@ -42,6 +42,19 @@ struct OblogResume {
     bool operator==(const OblogResume&) const = default;
 };
 
+// What of the group of events around a binlog position was consumed. Written as the member "binlog"
+// of "postion", which Java ignores.
+struct BinlogResume {
+    // The event at the position was consumed, and it was the last one of its group.
+    bool done = false;
+    // The group that begins at the position was consumed up to this event, counted from 1; 0: not
+    // begun.
+    uint64_t events = 0;
+    std::string gtid;  // of that group; empty: it has none
+
+    bool operator==(const BinlogResume&) const = default;
+};
+
 struct LogPosition {
     LogIdentity identity;
     std::string journal_name;
@@ -51,6 +64,7 @@ struct LogPosition {
     std::string gtid;
     bool included = false;
     std::optional<OblogResume> oblog;
+    std::optional<BinlogResume> binlog;
 
     bool operator==(const LogPosition&) const = default;
 };

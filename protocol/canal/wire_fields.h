@@ -23,7 +23,7 @@ inline constexpr uint32_t kVersion = 1, kLogfileName = 2, kLogfileOffset = 3, kS
 
 namespace row_change_field {
 inline constexpr uint32_t kTableId = 1, kEventType = 2, kIsDdl = 10, kSql = 11, kRowDatas = 12,
-                          kDdlSchemaName = 14;
+                          kProps = 13, kDdlSchemaName = 14;
 }
 
 namespace row_data_field {
@@ -36,7 +36,7 @@ inline constexpr uint32_t kIndex = 1, kSqlType = 2, kName = 3, kIsKey = 4, kUpda
 }
 
 namespace transaction_field {  // TransactionBegin and TransactionEnd
-inline constexpr uint32_t kTransactionId = 2, kThreadId = 4;
+inline constexpr uint32_t kTransactionId = 2, kProps = 3, kThreadId = 4;
 }
 
 namespace pair_field {

@@ -45,10 +45,12 @@ std::string register_replica_command(const ReplicaIdentity& replica) {
     return out;
 }
 
-std::string binlog_dump_command(uint32_t server_id, std::string_view file, uint32_t position) {
+std::string binlog_dump_command(
+    uint32_t server_id, std::string_view file, uint32_t position, uint16_t flags
+) {
     std::string out = command(Command::BinlogDump);
     append_le(out, position, 4);
-    append_le(out, 0, 2);  // flags: wait for what is still to be written
+    append_le(out, flags, 2);
     append_le(out, server_id, 4);
     out += file;
     return out;

@@ -24,8 +24,15 @@ struct ReplicaIdentity {
 };
 std::string register_replica_command(const ReplicaIdentity& replica);
 
+namespace dump_flag {
+inline constexpr uint16_t kDoNotWait = 1;     // for what is still to be written: an EOF comes
+inline constexpr uint16_t kAnnotateRows = 2;  // MariaDB: sends the statements of row events
+}  // namespace dump_flag
+
 // Position below 2^32, as the command holds it.
-std::string binlog_dump_command(uint32_t server_id, std::string_view file, uint32_t position);
+std::string binlog_dump_command(
+    uint32_t server_id, std::string_view file, uint32_t position, uint16_t flags = 0
+);
 // Streams what is not in `executed`.
 std::string binlog_dump_gtid_command(uint32_t server_id, const GtidSet& executed);
 

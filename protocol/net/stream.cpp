@@ -57,6 +57,7 @@ struct ConnectionState {
 
     Socket socket;
     std::unique_ptr<TlsState> tls;
+    bool closed = false;  // by us, for good
     asio::ip::address peer_address;
     std::string peer = "?";
     std::string local = "?";
@@ -180,6 +181,7 @@ bool Stream::at_end() const {
 }
 
 void Stream::close() {
+    state_->closed = true;
     boost::system::error_code ignored;
     state_->socket.shutdown(Socket::shutdown_both, ignored);
     state_->socket.close(ignored);
@@ -267,7 +269,9 @@ Result<std::shared_ptr<TlsContext>> make_client_context(const TlsClientOptions& 
         Result<void> used = use_certificate(**context, options.cert_file, options.key_file);
         if (!used) return std::move(used).error();
     }
-    (*context)->set_verify_mode(asio::ssl::verify_peer, code);
+    (*context)->set_verify_mode(
+        options.verify_chain ? asio::ssl::verify_peer : asio::ssl::verify_none, code
+    );
     if (code) return Error{Errc::Unsupported, Retry::Never, "TLS: " + code.message()};
     return context;
 }
@@ -297,12 +301,28 @@ Result<std::shared_ptr<TlsContext>> make_server_context(const TlsServerOptions& 
 
 }  // namespace
 
+Awaitable<Result<void>> Stream::start_tls(TlsClientOptions options, std::string host) {
+    const std::shared_ptr<ConnectionState> state = state_;
+    Result<std::shared_ptr<TlsContext>> context = make_client_context(options);
+    if (!context) co_return std::move(context).error();
+    state->tls = std::make_unique<TlsState>(state->socket, std::move(context).value());
+    boost::system::error_code code;
+    if (options.verify_host) {
+        state->tls->stream.set_verify_callback(asio::ssl::host_name_verification(host), code);
+    }
+    std::tie(code) =
+        co_await state->tls->stream.async_handshake(asio::ssl::stream_base::client, kNoThrow);
+    if (code) co_return Error{Errc::Auth, Retry::Backoff, "TLS: " + code.message()};
+    co_return Result<void>{};
+}
+
 Awaitable<Result<Stream>> connect(Endpoint to, ConnectOptions options) {
     const Executor executor = co_await asio::this_coro::executor;
     asio::ip::tcp::resolver resolver(executor);
     auto state = std::make_shared<ConnectionState>(Socket(executor));
     Stream stream(state);
     state->peer = to.text();
+    if (options.opening) options.opening(stream);
     Deadline deadline(stream);
     deadline.arm(options.timeout);
     const std::string context = "connect to " + to.text();
@@ -313,14 +333,21 @@ Awaitable<Result<Stream>> connect(Endpoint to, ConnectOptions options) {
     // One address after the other, because the deadline ends an attempt by closing the socket.
     boost::system::error_code code = asio::error::host_not_found;
     for (const auto& address : addresses) {
-        if (deadline.expired()) break;
+        if (state->closed) break;
         boost::system::error_code ignored;
         state->socket.close(ignored);
+        if (options.receive_buffer > 0) {  // counts for the window only when it is set before
+            state->socket.open(address.endpoint().protocol(), ignored);
+            state->socket.set_option(
+                asio::socket_base::receive_buffer_size(options.receive_buffer), ignored
+            );
+        }
         std::tie(code) = co_await state->socket.async_connect(address.endpoint(), kNoThrow);
         if (!code) break;
     }
     if (deadline.expired())
         co_return Error{Errc::Timeout, Retry::Backoff, context + ": no answer in time"};
+    if (state->closed) co_return Error{Errc::Closed, Retry::Backoff, context + ": closed"};
     if (code) co_return to_error(code, context);
 
     boost::system::error_code ignored;
@@ -328,21 +355,12 @@ Awaitable<Result<Stream>> connect(Endpoint to, ConnectOptions options) {
     state->socket.set_option(asio::socket_base::keep_alive(true), ignored);
     state->name_ends();
     if (options.tls) {
-        Result<std::shared_ptr<TlsContext>> context_made = make_client_context(*options.tls);
-        if (!context_made) co_return std::move(context_made).error();
-        state->tls = std::make_unique<TlsState>(state->socket, std::move(context_made).value());
-        if (options.tls->verify_host) {
-            state->tls->stream.set_verify_callback(
-                asio::ssl::host_name_verification(to.host), ignored
-            );
-        }
-        std::tie(code) =
-            co_await state->tls->stream.async_handshake(asio::ssl::stream_base::client, kNoThrow);
+        Result<void> secure = co_await stream.start_tls(*options.tls, to.host);
         if (deadline.expired())
             co_return Error{
                 Errc::Timeout, Retry::Backoff, context + ": TLS handshake took too long"
             };
-        if (code) co_return Error{Errc::Auth, Retry::Backoff, context + ": TLS: " + code.message()};
+        if (!secure) co_return std::move(secure).error().in(context);
     }
     deadline.disarm();
     co_return stream;

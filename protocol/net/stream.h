@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -17,12 +18,13 @@
 
 namespace obcanal {
 
-// Files in PEM. Peer verification is never optional: without `ca_file` the system's store is used.
+// Files in PEM. Without `ca_file` the system's store is used.
 struct TlsClientOptions {
     std::string ca_file;
     std::string cert_file;  // with key_file: a client certificate
     std::string key_file;
     bool verify_host = false;  // oblogproxy certificates rarely carry host names
+    bool verify_chain = true;  // false: against listeners only, not against impostors
 };
 
 // Files in PEM. With `client_ca_file` only clients with a certificate of that CA are let in.
@@ -35,6 +37,9 @@ struct TlsServerOptions {
 struct ConnectOptions {
     std::chrono::milliseconds timeout{10'000};
     std::optional<TlsClientOptions> tls;
+    int receive_buffer = 0;  // SO_RCVBUF, 0: the system's choice
+    // Called with the stream before it is connected: closing it ends the attempt.
+    std::function<void(const class Stream&)> opening = {};
 };
 
 struct ConnectionState;
@@ -46,6 +51,9 @@ class Stream {
     // The server's side of the TLS handshake, when the listener asks for TLS; before anything else,
     // and under a Deadline: peers may be silent. Does nothing on a plain stream.
     Awaitable<Result<void>> handshake();
+    // The client's side, on a connection that was plain until now. `host`: whose certificate it has
+    // to be, if that is verified. Under a Deadline. REQUIRES: nothing else is awaited.
+    Awaitable<Result<void>> start_tls(TlsClientOptions options, std::string host);
     // At least one byte, or an error; the end of the stream is Errc::Closed.
     Awaitable<Result<size_t>> read_some(std::span<std::byte> into);
     // All pieces, in one system call where the kernel takes them. They must stay alive until this

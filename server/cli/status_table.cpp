@@ -152,6 +152,8 @@ Result<std::string> status_table(std::string_view text) {
             failures += name + ": " + failure + "\n";
         const std::string refused = text_at(destination, "refusedConfiguration");
         if (!refused.empty()) failures += name + ": configuration refused: " + refused + "\n";
+        if (const std::string gap = text_at(object_at(destination, "source"), "gap"); !gap.empty())
+            failures += name + ": " + gap + "\n";
         const json::value* const subscribed = destination.if_contains("clients");
         if (subscribed == nullptr || !subscribed->is_array()) continue;
         for (const json::value& client : subscribed->get_array()) {

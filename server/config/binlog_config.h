@@ -50,6 +50,7 @@ struct BinlogConfig {
     bool detecting_switch = false;
     int64_t fallback_interval_s = 60;
     bool reset_to_latest_position = false;
+    bool purged_to_latest = false;  // the same under our own name
 
     size_t receive_buffer_bytes = 16384;
     size_t send_buffer_bytes = 16384;

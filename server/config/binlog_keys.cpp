@@ -78,6 +78,13 @@ Result<void> parse_images(BinlogConfig& to, std::string_view text) {
     return {};
 }
 
+Result<void> parse_purged(BinlogConfig& to, std::string_view text) {
+    if (text != "stop" && text != "latest")
+        return bad("'" + printable(text) + "' is neither stop nor latest");
+    to.purged_to_latest = text == "latest";
+    return {};
+}
+
 constexpr std::array kMysqlServerKeys = std::to_array<Server>({
     {".address", Server::Parse{parse_address}, "", "host:port of the server."},
     {".journal.name", &MysqlServer::journal_name, "", "Binlog file to start from."},
@@ -176,6 +183,14 @@ constexpr std::array kBinlogKeys = std::to_array<Binlog>({
      &BinlogConfig::reset_to_latest_position,
      "false",
      "Starts at the current end when the server has purged the position. Loses data."},
+    Binlog(
+        "canal.instance.purged.position",
+        Binlog::Parse{parse_purged},
+        "stop",
+        "When the server has purged the position: stop, or go on at the latest. The gap is told in "
+        "the log and the status."
+    )
+        .as_own(),
     Binlog(
         "canal.instance.network.receiveBufferSize",
         &BinlogConfig::receive_buffer_bytes,

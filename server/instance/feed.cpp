@@ -13,9 +13,9 @@ using store::EntryKind;
 namespace {
 
 EntryFacts facts_of(
-    EntryKind kind, uint32_t rows, uint64_t rows_done, const canal::EventMark& mark
+    EntryKind kind, uint32_t rows, uint64_t rows_done, const canal::EventMark& mark, bool completes
 ) {
-    return {kind, rows, rows_done, mark.offset, mark.execute_ms};
+    return {kind, rows, rows_done, mark.offset, mark.execute_ms, completes};
 }
 
 }  // namespace
@@ -35,41 +35,38 @@ void Feed::begin(const canal::TxnMark& txn) {
 }
 
 bool Feed::encode(const Change& change, Step& step) {
-    step.flush = false;
     if (const auto* rows = std::get_if<canal::RowsChange>(&change)) {
-        rows_done_ = rows->rows_done;
         const auto count = static_cast<uint32_t>(rows->rows.size());
-        step.facts = facts_of(EntryKind::Row, count, rows_done_, rows->mark);
+        step.facts = facts_of(EntryKind::Row, count, rows->rows_done, rows->mark, false);
         step.record = encoder_.encode(*rows);
         return true;
     }
     if (const auto* txn_begin = std::get_if<canal::TxnBegin>(&change)) {
         begin(txn_begin->txn);
-        step.facts = facts_of(EntryKind::Begin, 0, 0, txn_begin->mark);
+        step.facts = facts_of(EntryKind::Begin, 0, 0, txn_begin->mark, false);
         step.record = encoder_.encode(*txn_begin);
         return !txn_begin->resumed;
     }
     if (const auto* end = std::get_if<canal::TxnEnd>(&change)) {
-        step.facts = facts_of(EntryKind::End, 0, rows_done_, end->mark);
+        step.facts = facts_of(EntryKind::End, 0, rows_done_, end->mark, true);
         step.record = encoder_.encode(*end);
-        step.flush = true;
         return true;
     }
     if (const auto* ddl = std::get_if<canal::DdlChange>(&change)) {
-        begin(ddl->txn);
+        const bool alone = ddl->txn.has_value();
+        if (alone) begin(*ddl->txn);
         const bool isolated = ddl->type != canal::EventType::Query;
         const EntryKind kind = isolated ? EntryKind::Ddl : EntryKind::Statement;
-        step.facts = facts_of(kind, 0, 0, ddl->mark);
+        step.facts = facts_of(kind, 0, ddl->rows_done, ddl->mark, alone);
         step.record = encoder_.encode(*ddl);
-        step.flush = true;
         return true;
     }
     if (const auto* statement = std::get_if<canal::StatementChange>(&change)) {
         const bool alone = statement->txn.has_value();
         if (alone) begin(*statement->txn);
-        step.facts = facts_of(EntryKind::Statement, 0, rows_done_, statement->mark);
+        step.facts =
+            facts_of(EntryKind::Statement, 0, statement->rows_done, statement->mark, alone);
         step.record = encoder_.encode(*statement);
-        step.flush = alone;
         return true;
     }
     note_heartbeat(std::get<canal::Heartbeat>(change).checkpoint_us);
@@ -90,10 +87,11 @@ Awaitable<Result<void>> Feed::emit(std::span<const Change> changes) {
         while (!buffer_.append(step.record, step.facts)) {
             Result<void> piece = co_await buffer_.flush(false);
             if (!piece) co_return piece;
-            open_rows_ = step.facts.rows_done - step.facts.rows;
+            open_rows_ = rows_done_;
         }
+        rows_done_ = step.facts.rows_done;
         newest_execute_ms_.store(step.facts.execute_ms, std::memory_order_relaxed);
-        if (!step.flush) continue;
+        if (!step.facts.completes) continue;
         if (!buffer_.try_flush(true)) {
             Result<void> flushed = co_await buffer_.flush(true);
             if (!flushed) co_return flushed;

@@ -47,7 +47,6 @@ class Feed : public source::ChangeSink {
     struct Step {
         Bytes record;
         store::EntryFacts facts;
-        bool flush = false;
     };
 
     void begin(const canal::TxnMark& txn);
@@ -58,7 +57,7 @@ class Feed : public source::ChangeSink {
     store::EventRing& ring_;
     canal::EntryEncoder encoder_;
     store::TxnBuffer buffer_;
-    uint64_t rows_done_ = 0;
+    uint64_t rows_done_ = 0;  // of the open transaction, appended
     std::optional<uint64_t> open_rows_;
     mutable std::mutex mutex_;
     Checkpoint checkpoint_;

@@ -50,6 +50,10 @@ class WaitingGet {
 // How far a source has come: transactions, and the checkpoint of its last heartbeat.
 using Progress = std::pair<uint64_t, int64_t>;
 
+source::PositionTracker::Consumed consumed(const store::Slot& slot) {
+    return {*slot.txn, slot.rows_done, slot.completes, slot.offset, slot.execute_ms};
+}
+
 std::chrono::milliseconds with_jitter(std::chrono::milliseconds delay) {
     thread_local std::minstd_rand random{std::random_device{}()};
     std::uniform_int_distribution<int64_t> extra(0, delay.count() / 4);
@@ -91,6 +95,7 @@ Awaitable<InstanceStatus> Instance::status() {
     if (source_) {
         const source::SourceState& state = source_->state();
         status.connected = state.connected.load();
+        status.place = state.place();
         status.source_bytes = state.bytes.load();
         status.source_records = state.records.load();
         status.source_connections = state.connections.load();
@@ -426,16 +431,13 @@ Result<void> Instance::ack_entries(const meta::OpenBatch& batch) {
     const store::Slot* previous = nullptr;
     const auto visit = [this, &previous](const store::Slot& slot) {
         const bool other = previous != nullptr && previous->txn != slot.txn;
-        if (other) tracker_->consumed(*previous->txn, previous->rows_done, false);
-        const bool complete = slot.kind == store::EntryKind::End ||
-                              slot.kind == store::EntryKind::Ddl ||
-                              slot.kind == store::EntryKind::Statement;
-        if (complete) tracker_->consumed(*slot.txn, slot.rows_done, true);
-        previous = complete ? nullptr : &slot;
+        if (other) tracker_->consumed(consumed(*previous));
+        if (slot.completes) tracker_->consumed(consumed(slot));
+        previous = slot.completes ? nullptr : &slot;
     };
     ring_.ack(batch.last, visit);
     acked_ = {batch.last.value, last.end_rows, last.end_bytes, last.execute_ms};
-    if (previous != nullptr) tracker_->consumed(*last.txn, last.rows_done, false);
+    if (previous != nullptr) tracker_->consumed(consumed(last));
     return {};
 }
 

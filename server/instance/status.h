@@ -6,6 +6,7 @@
 #include "protocol/canal/position.h"
 #include "server/config/instance_config.h"
 #include "server/instance/client_counters.h"
+#include "server/source/source.h"
 
 #include <cstdint>
 #include <optional>
@@ -45,6 +46,7 @@ struct InstanceStatus {
     config::SourceKind source = config::SourceKind::Oblogproxy;
 
     bool connected = false;
+    source::SourceState::Place place;
     uint64_t source_bytes = 0;
     uint64_t source_records = 0;
     uint64_t source_connections = 0;

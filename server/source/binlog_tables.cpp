@@ -31,7 +31,10 @@ const BinlogTable* BinlogTables::find(uint64_t id) const {
     return found == tables_.end() ? nullptr : &found->second;
 }
 
-Result<void> BinlogTables::add(const mysql::Event& event, const mysql::BinlogFormat& format) {
+Result<void> BinlogTables::add(
+    const mysql::Event& event, const mysql::BinlogFormat& format, bool last_try
+) {
+    missing_.reset();
     const auto id = mysql::table_map_id(event, format);
     if (!id) return id.error();
     const auto known = tables_.find(*id);
@@ -43,25 +46,26 @@ Result<void> BinlogTables::add(const mysql::Event& event, const mysql::BinlogFor
     table.name = map->schema + "." + map->table;
     table.wanted = current_->passes(map->schema, map->table);
     if (table.wanted) {
-        auto described = describe(*map, table);
+        auto described = describe(*map, table, last_try);
         if (!described) return described;
     }
     tables_.insert_or_assign(*id, std::move(table));
     return {};
 }
 
-Result<void> BinlogTables::describe(const mysql::TableMap& map, BinlogTable& table) {
+Result<void> BinlogTables::describe(const mysql::TableMap& map, BinlogTable& table, bool last_try) {
     const schema::TableDefinition* definition = catalog_.find(map.schema, map.table);
     const size_t known = definition == nullptr ? 0 : definition->columns.size();
     // Fewer columns in the log than in the catalog: the rest was added at the end.
     if (map.columns.size() > known) {
-        if (leave_out_unknown_) {
+        if (leave_out_unknown_ && last_try) {
             table.wanted = false;
             return {};
         }
+        missing_ = schema::TableName{map.schema, map.table};
         return Error{
             Errc::NotFound,
-            Retry::Never,
+            Retry::Backoff,
             "table " + table.name + ": its rows have " + std::to_string(map.columns.size()) +
                 " columns, and its definition " +
                 (definition == nullptr ? "is not known" : "has " + std::to_string(known))

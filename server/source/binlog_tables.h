@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -42,7 +43,10 @@ class BinlogTables {
 
     // Takes in a table map. NotFound names a wanted table that the catalog does not know, or not
     // with these columns.
-    Result<void> add(const mysql::Event& event, const mysql::BinlogFormat& format);
+    // `last_try`: the source was asked about the table.
+    Result<void> add(const mysql::Event& event, const mysql::BinlogFormat& format, bool last_try);
+    // The table that the last add() found unknown.
+    const std::optional<schema::TableName>& missing() const { return missing_; }
     // Null: no table map of this stream had the number.
     const BinlogTable* find(uint64_t id) const;
     // Plans that were handed out are gone after both: the catalog changed, or another log begins;
@@ -54,7 +58,7 @@ class BinlogTables {
     }
 
  private:
-    Result<void> describe(const mysql::TableMap& map, BinlogTable& table);
+    Result<void> describe(const mysql::TableMap& map, BinlogTable& table, bool last_try);
 
     const schema::Catalog& catalog_;
     const LiveFilter& filter_;
@@ -63,6 +67,7 @@ class BinlogTables {
     filter::ColumnFilter columns_;
     BinlogColumnOptions options_;
     bool leave_out_unknown_;
+    std::optional<schema::TableName> missing_;
     std::unordered_map<uint64_t, BinlogTable> tables_;
 };
 

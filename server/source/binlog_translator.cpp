@@ -23,6 +23,11 @@ bool starts_with_word(std::string_view sql, std::string_view word) {
     return sql.size() >= word.size() && equals_ignore_case(sql.substr(0, word.size()), word);
 }
 
+constexpr std::string_view kXaStart = "XA START";
+constexpr std::string_view kXaEnd = "XA END";
+constexpr std::string_view kXaCommit = "XA COMMIT";
+constexpr std::string_view kXaRollback = "XA ROLLBACK";
+
 bool is_dml(EventType type) {
     return type == EventType::Insert || type == EventType::Update || type == EventType::Delete;
 }
@@ -58,6 +63,32 @@ BinlogTranslator::BinlogTranslator(
           catalog, std::move(columns), filter, std::move(options), config.binlog.filter_table_error
       ) {}
 
+void BinlogTranslator::begin_stream(
+    const BinlogPoint& point, std::optional<ExecutedGtids> executed, bool by_gtid, uint8_t server
+) {
+    reader_ = mysql::EventReader();
+    pending_.reset();
+    payload_.reset();
+    missing_.reset();
+    group_.reset();
+    started_inside_ = false;
+    changes_.clear();
+    begin_log(point.file, point.offset);
+    settled_ = point;
+    resume_ = point;
+    executed_ = std::move(executed);
+    executed_text_ = point.executed;
+    by_gtid_ = by_gtid;
+    server_ = server;
+}
+
+void BinlogTranslator::end_stream(std::optional<uint64_t> open_events) {
+    if (!group_ || !group_->begun) return;
+    const uint64_t seen = std::max(open_events.value_or(0), group_->skip);
+    if (seen == 0) return;
+    settled_ = {file_, group_->offset, false, seen, group_->gtid, executed_text_};
+}
+
 void BinlogTranslator::begin_log(std::string_view file, uint64_t position) {
     file_ = file;
     position_ = position;
@@ -70,7 +101,8 @@ Error BinlogTranslator::located(Error error) const {
 
 Result<void> BinlogTranslator::begin(Bytes bytes) {
     changes_.clear();
-    tables_.refresh_filter();
+    // Rows follow table maps that were read with the same filter.
+    if (!group_) tables_.refresh_filter();
     auto event = reader_.read(bytes);
     mark_.logfile = file_;
     if (!event) {
@@ -92,6 +124,7 @@ Result<void> BinlogTranslator::begin(Bytes bytes) {
     mark_.event_length = header.length;
     mark_.server_id = header.server_id;
     state_.records.fetch_add(1, std::memory_order_relaxed);
+    if (is_consumed(header)) return {};
     if (header.type == LogEvent::TransactionPayload) {
         auto payload = mysql::PayloadReader::open(event->body);
         if (!payload) return located(std::move(payload).error());
@@ -102,14 +135,35 @@ Result<void> BinlogTranslator::begin(Bytes bytes) {
     return {};
 }
 
+// The server begins with the event at the point where we go on; when that one is done, it is the
+// last of its group.
+bool BinlogTranslator::is_consumed(const mysql::EventHeader& header) {
+    if (!resume_ || header.artificial() || header.end_position == 0) return false;
+    if (by_gtid_) return false;
+    const bool here =
+        file_ == resume_->file && mark_.offset == static_cast<int64_t>(resume_->offset);
+    const bool done = here && resume_->done;
+    // A group that was begun is looked for when it opens.
+    if (done || !here || resume_->events == 0) resume_.reset();
+    return done;
+}
+
 Result<bool> BinlogTranslator::next() {
     changes_.clear();
+    if (missing_) {
+        missing_.reset();
+        pending_ = again_;
+        last_try_ = true;
+    }
     if (pending_) {
         const Event event = *pending_;
         pending_.reset();
+        if (group_ && !last_try_) ++group_->events;
         auto taken = take(event);
+        if (missing_) again_ = event;
+        last_try_ = false;
         if (!taken) return located(std::move(taken).error());
-        return !changes_.empty();
+        if (!changes_.empty()) return true;
     }
     while (payload_) {
         const auto bytes = payload_->next();
@@ -120,9 +174,19 @@ Result<bool> BinlogTranslator::next() {
         }
         const auto inner = reader_.read_inner(**bytes);
         if (!inner) return located(inner.error());
+        if (group_) ++group_->events;
         auto taken = take(*inner);
+        if (missing_) again_ = *inner;
         if (!taken) return located(std::move(taken).error());
         if (!changes_.empty()) return true;
+    }
+    if (!group_ && !resume_) {
+        settled_.file = file_;
+        settled_.offset = position_;
+        settled_.done = false;
+        settled_.events = 0;
+        settled_.gtid.clear();
+        settled_.executed = executed_text_;
     }
     return false;
 }
@@ -132,7 +196,11 @@ Result<void> BinlogTranslator::take(const Event& event) {
         case LogEvent::Query:
         case LogEvent::QueryCompressed:
         case LogEvent::ExecuteLoadQuery: return take_query(event);
-        case LogEvent::TableMap: return tables_.add(event, reader_.format());
+        case LogEvent::TableMap: {
+            auto added = tables_.add(event, reader_.format(), last_try_);
+            if (!added && !last_try_) missing_ = tables_.missing();
+            return added;
+        }
         case LogEvent::Xid: {
             const auto xid = mysql::parse_xid(event);
             if (!xid) return xid.error();
@@ -145,13 +213,10 @@ Result<void> BinlogTranslator::take(const Event& event) {
             begin_log(rotate->file, rotate->position);
             return {};
         }
-        case LogEvent::MariadbGtid: {
-            const auto gtid = mysql::parse_mariadb_gtid(event);
-            if (!gtid) return gtid.error();
-            // Java Canal makes no entry of the beginning of a group; a DDL is a group of its own.
-            if ((gtid->flags & mysql::MariadbGtidEvent::kStandalone) != 0) return {};
-            return begin_group(0, false);
-        }
+        case LogEvent::Gtid:
+        case LogEvent::TaggedGtid:
+        case LogEvent::AnonymousGtid:
+        case LogEvent::MariadbGtid: return take_gtid(event);
         case LogEvent::RowsQuery:
         case LogEvent::AnnotateRows: {
             const auto sql = mysql::parse_rows_query(event);
@@ -174,9 +239,6 @@ Result<void> BinlogTranslator::take(const Event& event) {
         }
         case LogEvent::FormatDescription:
         case LogEvent::Stop:
-        case LogEvent::Gtid:
-        case LogEvent::TaggedGtid:
-        case LogEvent::AnonymousGtid:
         case LogEvent::PreviousGtids:
         case LogEvent::XaPrepare:
         case LogEvent::BinlogCheckpoint:
@@ -202,41 +264,134 @@ Result<void> BinlogTranslator::take(const Event& event) {
     };
 }
 
-canal::TxnMark BinlogTranslator::txn_mark() const {
+canal::TxnMark BinlogTranslator::txn_mark() {
+    const Group& group = group_ ? *group_ : alone_;
     canal::TxnMark mark;
     mark.commit_us = mark_.execute_ms * 1000;
     mark.ordered = true;
+    mark.log = file_;
+    mark.log_offset = static_cast<int64_t>(group.offset);
+    mark.server_id = mark_.server_id;
+    mark.server = server_;
+    mark.id = group.executed;
+    mark.gtid = group.gtid;
+    mark.last_committed = group.last_committed;
+    mark.sequence_number = group.sequence_number;
     return mark;
 }
 
-Result<void> BinlogTranslator::begin_group(int64_t thread_id, bool visible) {
-    if (in_group_) {
+Result<void> BinlogTranslator::take_gtid(const Event& event) {
+    Group group;
+    group.offset = static_cast<uint64_t>(mark_.offset);
+    group.executed = executed_text_;
+    if (event.header.type == LogEvent::MariadbGtid) {
+        const auto read = mysql::parse_mariadb_gtid(event);
+        if (!read) return read.error();
+        if (executed_) {
+            executed_->add(read->gtid);
+            group.executed = executed_->text();
+            group.gtid = read->gtid.text();
+        }
+        auto opened = open_group(std::move(group));
+        if (!opened) return opened;
+        // Java Canal makes no entry of the beginning of a group; a DDL and an XA COMMIT are groups
+        // of their own.
+        using Gtid = mysql::MariadbGtidEvent;
+        constexpr int kOther = Gtid::kStandalone | Gtid::kCompletedXa;
+        if ((read->flags & kOther) != 0) return {};
+        return begin_group(0, false);
+    }
+    const auto read = mysql::parse_gtid(event);
+    if (!read) return read.error();
+    if (executed_ && !read->anonymous) {
+        executed_->add(read->gtid);
+        group.executed = executed_->text();
+        group.gtid = read->gtid.text();
+        group.last_committed = read->last_committed;
+        group.sequence_number = read->sequence_number;
+    }
+    return open_group(std::move(group));
+}
+
+Result<void> BinlogTranslator::open_group(Group group) {
+    if (group_) {
         return Error{
             Errc::BadPacket, Retry::Backoff, "a transaction begins before the last one has ended"
         };
     }
-    in_group_ = true;
-    group_rows_ = 0;
+    group.events = 1;
+    if (resume_) {
+        const bool here = by_gtid_ ? group.gtid == resume_->gtid
+                                   : file_ == resume_->file && group.offset == resume_->offset;
+        if (here) group.skip = resume_->events;
+        if (here || !by_gtid_) resume_.reset();
+    }
+    group_ = std::move(group);
+    return {};
+}
+
+std::optional<BinlogTranslator::XaStatement> BinlogTranslator::xa_statement(std::string_view sql) {
+    for (const std::string_view type : {kXaStart, kXaEnd, kXaCommit, kXaRollback}) {
+        if (starts_with_word(sql, type))
+            return XaStatement{{type, trim(sql).substr(type.size())}, sql};
+    }
+    return std::nullopt;
+}
+
+Result<void> BinlogTranslator::begin_group(
+    int64_t thread_id, bool visible, const canal::XaMark& xa
+) {
+    if (!group_) {
+        Group group;
+        group.offset = static_cast<uint64_t>(mark_.offset);
+        group.executed = executed_text_;
+        auto opened = open_group(std::move(group));
+        if (!opened) return opened;
+    }
+    if (group_->begun) {
+        return Error{
+            Errc::BadPacket, Retry::Backoff, "a transaction begins before the last one has ended"
+        };
+    }
+    group_->begun = true;
     canal::TxnBegin change;
     change.mark = mark_;
     change.txn = txn_mark();
     change.thread_id = thread_id;
-    change.resumed = !visible;
+    change.resumed = !visible || group_->skip > 0;
+    change.xa = xa;
     changes_.emplace_back(change);
     return {};
 }
 
-void BinlogTranslator::end_group(std::string_view id) {
-    if (!in_group_) return;
-    in_group_ = false;
+void BinlogTranslator::end_group(std::string_view id, const canal::XaMark& xa) {
+    if (!group_) return;
+    const bool begun = group_->begun;
+    executed_text_ = std::move(group_->executed);
+    group_.reset();
+    if (!begun) return;
     id_ = id;
-    changes_.emplace_back(canal::TxnEnd{mark_, id_});
+    changes_.emplace_back(canal::TxnEnd{mark_, id_, xa});
+}
+
+// A statement outside of BEGIN and COMMIT is the whole of its group.
+void BinlogTranslator::end_lone_group() {
+    if (group_ && group_->begun) return;
+    alone_ = group_ ? std::move(*group_) : Group();
+    if (!group_) {
+        alone_.offset = static_cast<uint64_t>(mark_.offset);
+        alone_.executed = executed_text_;
+    }
+    group_.reset();
+    executed_text_ = alone_.executed;
 }
 
 void BinlogTranslator::add_statement(EventType type, std::string_view sql) {
+    if (skipping()) return;
     canal::StatementChange change;
     change.mark = mark_;
-    if (!in_group_) change.txn = txn_mark();
+    if (!group_) change.txn = txn_mark();
+    change.rows_done = group_ ? group_->events : 0;
     change.type = type;
     change.sql = sql;
     changes_.emplace_back(change);
@@ -246,32 +401,52 @@ Result<void> BinlogTranslator::take_variable(const Event& event) {
     auto statement = mysql::variable_statement(event);
     if (!statement) return statement.error();
     text_ = std::move(*statement);
-    if (!config_.filter_query_dml) add_statement(EventType::Query, text_);
+    if (config_.filter_query_dml) return {};
+    if (group_ && group_->begun) {
+        add_statement(EventType::Query, text_);
+        return {};
+    }
+    // Belongs to the statement that follows, which is not consumed with it.
+    alone_ = Group();
+    alone_.offset = static_cast<uint64_t>(mark_.offset);
+    alone_.executed = executed_text_;
+    std::optional<Group> following;
+    following.swap(group_);
+    add_statement(EventType::Query, text_);
+    following.swap(group_);
     return {};
 }
 
 Result<void> BinlogTranslator::take_query(const Event& event) {
     auto query = mysql::parse_query(event, reader_.format(), text_);
     if (!query) return query.error();
+    if (const auto xa = xa_statement(query->sql)) return take_xa(*xa, query->thread_id);
     if (ends_with_word(query->sql, "BEGIN")) return begin_group(query->thread_id, true);
     // A rolled back group is logged for what it changed in tables without transactions.
     if (ends_with_word(query->sql, "COMMIT") || equals_ignore_case(trim(query->sql), "ROLLBACK")) {
         end_group("0");
         return {};
     }
-    if (starts_with_word(query->sql, "XA START") && !in_group_)
-        return begin_group(query->thread_id, true);
-    if (starts_with_word(query->sql, "XA END")) {
-        end_group("0");
-        return {};
-    }
-    const bool commits = starts_with_word(query->sql, "XA COMMIT");
-    if (commits || starts_with_word(query->sql, "XA ROLLBACK")) {
-        end_group("0");
-        add_statement(commits ? EventType::XaCommit : EventType::XaRollback, query->sql);
-        return {};
-    }
     return take_statement(*query);
+}
+
+Result<void> BinlogTranslator::take_xa(const XaStatement& xa, int64_t thread_id) {
+    if (xa.mark.type == kXaStart) return begin_group(thread_id, true, xa.mark);
+    if (xa.mark.type == kXaEnd) {
+        end_group("0", xa.mark);
+        return {};
+    }
+    end_lone_group();
+    if (skipping()) return {};
+    canal::StatementChange change;
+    change.mark = mark_;
+    if (!group_) change.txn = txn_mark();
+    change.rows_done = group_ ? group_->events : 0;
+    change.type = xa.mark.type == kXaCommit ? EventType::XaCommit : EventType::XaRollback;
+    change.sql = xa.sql;
+    change.xa = xa.mark;
+    changes_.emplace_back(change);
+    return {};
 }
 
 bool BinlogTranslator::passes(const schema::DdlEffect& effect) const {
@@ -282,9 +457,10 @@ bool BinlogTranslator::passes(const schema::DdlEffect& effect) const {
 }
 
 Result<void> BinlogTranslator::take_statement(const mysql::QueryEvent& query) {
+    end_lone_group();
     const std::vector<schema::DdlEffect> effects = schema::read_ddl(query.sql, query.schema);
     if (!catalog_.apply(query.sql, query.schema).empty()) tables_.forget();
-    if (effects.empty()) return {};
+    if (effects.empty() || skipping()) return {};
     const schema::DdlEffect& first = effects.front();
     const bool wanted = std::any_of(effects.begin(), effects.end(), [this](const auto& effect) {
         return passes(effect);
@@ -296,7 +472,8 @@ Result<void> BinlogTranslator::take_statement(const mysql::QueryEvent& query) {
     if (is_dml(first.type)) {
         canal::StatementChange change;
         change.mark = mark_;
-        if (!in_group_) change.txn = txn_mark();
+        if (!group_) change.txn = txn_mark();
+        change.rows_done = group_ ? group_->events : 0;
         change.type = first.type;
         change.schema = schema_;
         change.table = table_;
@@ -307,7 +484,8 @@ Result<void> BinlogTranslator::take_statement(const mysql::QueryEvent& query) {
     }
     canal::DdlChange change;
     change.mark = mark_;
-    change.txn = txn_mark();
+    if (!group_) change.txn = txn_mark();
+    change.rows_done = group_ ? group_->events : 0;
     change.type = first.type;
     change.schema = schema_;
     change.table = table_;
@@ -332,10 +510,12 @@ Result<void> BinlogTranslator::take_rows(const Event& event) {
     if (!rows) return rows.error();
     const BinlogTable* table = tables_.find(rows->table_id);
     if (table == nullptr) {
+        started_inside_ = true;
         return bad_event(event, "no table map for table " + std::to_string(rows->table_id));
     }
-    if (!in_group_) return bad_event(event, table->name + ": rows outside of any transaction");
-    if (!table->wanted || !wants(rows->kind)) return {};
+    started_inside_ = started_inside_ || !group_ || !group_->begun;
+    if (started_inside_) return bad_event(event, table->name + ": rows outside of any transaction");
+    if (!table->wanted || !wants(rows->kind) || skipping()) return {};
     mysql::RowReader reader(*rows, table->layout);
     if (!reader.fits()) return bad_event(event, table->name + ": other columns than its table map");
 
@@ -375,7 +555,6 @@ Result<void> BinlogTranslator::take_rows(const Event& event) {
         }
         if (has_after) images.after = row;
     }
-    group_rows_ += count;
     state_.rows.fetch_add(count, std::memory_order_relaxed);
     canal::RowsChange change;
     change.plan = table->plan.get();
@@ -386,7 +565,7 @@ Result<void> BinlogTranslator::take_rows(const Event& event) {
     }
     change.rows = images_;
     change.mark = mark_;
-    change.rows_done = group_rows_;
+    change.rows_done = group_->events;
     change.table_id = static_cast<int64_t>(rows->table_id);
     changes_.emplace_back(change);
     return {};

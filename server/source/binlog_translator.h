@@ -9,6 +9,8 @@
 #include "server/config/instance_config.h"
 #include "server/schema/catalog.h"
 #include "server/schema/ddl_reader.h"
+#include "server/schema/names.h"
+#include "server/source/binlog_position.h"
 #include "server/source/binlog_tables.h"
 #include "server/source/source.h"
 
@@ -32,14 +34,34 @@ class BinlogTranslator {
         SourceState& state
     );
 
-    // Where the stream begins; a rotate event moves it.
-    void begin_log(std::string_view file, uint64_t position);
+    // A connection begins to send from `point` on; a rotate event moves on. `executed`: the GTIDs
+    // before it, if they are followed. `by_gtid`: the server finds the place by them, whatever its
+    // files. `server`: see TxnMark.
+    void begin_stream(
+        const BinlogPoint& point,
+        std::optional<ExecutedGtids> executed,
+        bool by_gtid,
+        uint8_t server
+    );
+    // The connection is gone. `open_events`: what clients see of the group under way, see
+    // ChangeSink::open_rows.
+    void end_stream(std::optional<uint64_t> open_events);
+    // Where to go on: behind all that was emitted.
+    const BinlogPoint& settled() const { return settled_; }
+    // The stream began in the middle of a transaction: rows without what goes before them.
+    bool started_inside() const { return started_inside_; }
+    // Time of the last event, milliseconds since the epoch; 0: none yet.
+    int64_t event_ms() const { return mark_.execute_ms; }
+    // Nothing is under way, settled() is behind all that was read.
+    bool idle() const { return !group_ && !pending_ && !payload_ && !resume_; }
 
     // `event`: exactly one, which must stay where it is until next() has said that it is used up.
     Result<void> begin(Bytes event);
     // Fills changes() with what can be emitted together; false when the event is used up. An Error
-    // names event type and position.
+    // names event type and position. After one with missing_table(), next() tries again.
     Result<bool> next();
+    // The table that the catalog has to know first.
+    const std::optional<schema::TableName>& missing_table() const { return missing_; }
     std::span<const canal::Change> changes() const { return changes_; }
 
     std::string_view file() const { return file_; }
@@ -60,13 +82,38 @@ class BinlogTranslator {
     Result<void> take_statement(const mysql::QueryEvent& query);
     Result<void> take_rows(const mysql::Event& event);
     Result<void> take_variable(const mysql::Event& event);
-    Result<void> begin_group(int64_t thread_id, bool visible);
-    void end_group(std::string_view id);
+    // A group: what a GTID event announces, or begins without one.
+    struct Group {
+        uint64_t offset = 0;
+        std::string gtid;
+        std::string executed;  // GTID set with it
+        int64_t last_committed = -1;
+        int64_t sequence_number = -1;
+        bool begun = false;   // its TxnBegin was made
+        uint64_t events = 0;  // up to and with the one under way
+        uint64_t skip = 0;    // so many were consumed before
+    };
+
+    void begin_log(std::string_view file, uint64_t position);
+    Result<void> take_gtid(const mysql::Event& event);
+    Result<void> open_group(Group group);
+    bool is_consumed(const mysql::EventHeader& header);
+    bool skipping() const { return group_ && group_->events <= group_->skip; }
+    struct XaStatement {
+        canal::XaMark mark;
+        std::string_view sql;
+    };
+
+    static std::optional<XaStatement> xa_statement(std::string_view sql);
+    Result<void> take_xa(const XaStatement& xa, int64_t thread_id);
+    Result<void> begin_group(int64_t thread_id, bool visible, const canal::XaMark& xa = {});
+    void end_group(std::string_view id, const canal::XaMark& xa = {});
+    void end_lone_group();
     void add_statement(canal::EventType type, std::string_view sql);
     bool passes(const schema::DdlEffect& effect) const;
     bool wants(mysql::RowsKind kind) const;
     Error located(Error error) const;
-    canal::TxnMark txn_mark() const;
+    canal::TxnMark txn_mark();
 
     const config::InstanceConfig& config_;
     schema::Catalog& catalog_;
@@ -78,8 +125,17 @@ class BinlogTranslator {
     canal::EventMark mark_;  // of the event under way; inner events of a payload share it
     std::optional<mysql::Event> pending_;
     std::optional<mysql::PayloadReader> payload_;
-    bool in_group_ = false;
-    uint64_t group_rows_ = 0;
+    std::optional<mysql::Event> again_;  // the one that missing_ stopped
+    std::optional<schema::TableName> missing_;
+    bool last_try_ = false;
+    std::optional<Group> group_;
+    BinlogPoint settled_;
+    std::optional<BinlogPoint> resume_;  // until the stream has come there
+    bool by_gtid_ = false;
+    bool started_inside_ = false;
+    std::optional<ExecutedGtids> executed_;
+    std::string executed_text_;  // of the groups that have ended
+    uint8_t server_ = 0;
     std::vector<canal::Change> changes_;
     std::vector<canal::RowImages> images_;
     std::vector<Cell> cells_;
@@ -90,6 +146,7 @@ class BinlogTranslator {
     std::string schema_;
     std::string table_;
     std::string id_;
+    Group alone_;  // of a change that is a transaction of its own
 };
 
 }  // namespace obcanal::source

@@ -39,19 +39,20 @@ canal::LogPosition log_position(const oblog::ResumeState& state, const Endpoint&
 OblogTracker::OblogTracker(Endpoint address, const std::optional<canal::LogPosition>& from)
     : address_(std::move(address)), window_(from ? resume_state(*from) : oblog::ResumeState{}) {}
 
-void OblogTracker::consumed(const canal::TxnMark& txn, uint64_t rows_done, bool complete) {
+void OblogTracker::consumed(const Consumed& entry) {
+    const canal::TxnMark& txn = entry.txn;
     if (!open_.empty() && open_ != txn.id) {
         window_.consumed(open_commit_us_, open_);
         open_.clear();
     }
     window_.set_ordered(txn.ordered);
     window_.checkpoint(txn.checkpoint_us);
-    if (complete) {
+    if (entry.complete) {
         window_.consumed(txn.commit_us, txn.id);
         open_.clear();
         return;
     }
-    window_.consumed_rows(txn.commit_us, txn.id, rows_done);
+    window_.consumed_rows(txn.commit_us, txn.id, entry.rows_done);
     open_.assign(txn.id);
     open_commit_us_ = txn.commit_us;
 }

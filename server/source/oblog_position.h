@@ -22,7 +22,7 @@ class OblogTracker : public PositionTracker {
  public:
     OblogTracker(Endpoint address, const std::optional<canal::LogPosition>& from);
 
-    void consumed(const canal::TxnMark& txn, uint64_t rows_done, bool complete) override;
+    void consumed(const Consumed& entry) override;
     void checkpoint(int64_t us) override { window_.checkpoint(us); }
     canal::LogPosition position() const override;
 

@@ -1,5 +1,6 @@
 #include "server/source/registry.h"
 
+#include "server/source/binlog_source.h"
 #include "server/source/oblog_position.h"
 #include "server/source/oblog_source.h"
 
@@ -12,12 +13,7 @@ Result<std::unique_ptr<Source>> make_source(
         case config::SourceKind::Oblogproxy: return OblogSource::make(config, std::move(filter));
         case config::SourceKind::Binlog: break;
     }
-    return Error{
-        Errc::Unsupported,
-        Retry::Never,
-        "a MySQL binlog source (canal.instance.source=binlog) is not available in this version; "
-        "use canal.instance.oceanbase.logproxy.address"
-    };
+    return BinlogSource::make(config, std::move(filter));
 }
 
 std::string_view logfile_name(const config::InstanceConfig& config) {

@@ -39,8 +39,16 @@ class PositionTracker {
  public:
     virtual ~PositionTracker() = default;
 
-    // An entry of `txn` was consumed; `complete`: it was the last one of the transaction.
-    virtual void consumed(const canal::TxnMark& txn, uint64_t rows_done, bool complete) = 0;
+    // An entry, the last one of its transaction or the last one so far.
+    struct Consumed {
+        const canal::TxnMark& txn;
+        uint64_t rows_done;
+        bool complete;  // it was the last one of the transaction
+        int64_t offset;
+        int64_t execute_ms;
+    };
+
+    virtual void consumed(const Consumed& entry) = 0;
     // All that was published when this heartbeat came was consumed.
     virtual void checkpoint(int64_t us) = 0;
     virtual canal::LogPosition position() const = 0;
@@ -81,6 +89,33 @@ struct SourceState {
     std::atomic<uint64_t> connections{0};
     std::atomic<uint64_t> repeated_transactions{0};  // sent again after a reconnect and left out
     std::atomic<bool> connected{false};
+
+    // In words, for people.
+    struct Place {
+        std::string server;
+        std::string position;
+        std::string gap;  // what was lost on the way: from, to, why
+    };
+
+    Place place() const {
+        const std::lock_guard lock(mutex_);
+        return place_;
+    }
+
+    void set_place(std::string server, std::string position) {
+        const std::lock_guard lock(mutex_);
+        place_.server = std::move(server);
+        place_.position = std::move(position);
+    }
+
+    void set_gap(std::string gap) {
+        const std::lock_guard lock(mutex_);
+        place_.gap = std::move(gap);
+    }
+
+ private:
+    mutable std::mutex mutex_;
+    Place place_;
 };
 
 class Source {

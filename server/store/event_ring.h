@@ -41,11 +41,12 @@ struct Slot {
     int64_t put_ns;      // steady clock, when it was published
     int64_t end_bytes;   // total of record bytes up to and with this entry
     int64_t end_rows;
-    uint64_t rows_done;  // rows of the transaction up to and with this entry
+    uint64_t rows_done;  // of the transaction up to and with this entry, see RowsChange
     uint32_t size;
     uint32_t rows;
     uint32_t end_ddls;  // wraps; only differences are used
     EntryKind kind;
+    bool completes;   // the last entry of its transaction
     bool owns_chunk;  // first slot of its chunk: holds the ring's reference
 };
 

@@ -25,8 +25,7 @@ TxnBuffer::~TxnBuffer() { drop(); }
 void TxnBuffer::begin(const canal::TxnMark& mark) {
     drop();
     txn_ = mark;
-    txn_id_.assign(mark.id);
-    txn_.id = txn_id_;
+    texts_.assign(mark.id).append(mark.log).append(mark.gtid);
     placed_mark_ = nullptr;
     has_rows_ = false;
 }
@@ -39,11 +38,14 @@ void TxnBuffer::take_chunk(size_t bytes) {
 }
 
 void TxnBuffer::place_mark() {
-    std::byte* id = chunk_->append_back(txn_id_.size(), 1);
-    std::memcpy(id, txn_id_.data(), txn_id_.size());
+    std::byte* texts = chunk_->append_back(texts_.size(), 1);
+    std::memcpy(texts, texts_.data(), texts_.size());
     std::byte* place = chunk_->append_back(sizeof(canal::TxnMark), alignof(canal::TxnMark));
     auto* mark = new (place) canal::TxnMark(txn_);
-    mark->id = as_text({id, txn_id_.size()});
+    const std::string_view kept = as_text({texts, texts_.size()});
+    mark->id = kept.substr(0, txn_.id.size());
+    mark->log = kept.substr(txn_.id.size(), txn_.log.size());
+    mark->gtid = kept.substr(txn_.id.size() + txn_.log.size());
     placed_mark_ = mark;
 }
 
@@ -61,7 +63,7 @@ bool TxnBuffer::append(Bytes record, const EntryFacts& facts) {
     if (pending_.size() >= options_.transaction_size) return false;
     if (!pending_.empty() && pending_bytes_ + record.size() > bytes_limit) return false;
 
-    const size_t mark_room = sizeof(canal::TxnMark) + 2 * alignof(canal::TxnMark) + txn_id_.size();
+    const size_t mark_room = sizeof(canal::TxnMark) + 2 * alignof(canal::TxnMark) + texts_.size();
     if (!chunk_ || chunk_->room() < record.size() + mark_room)
         take_chunk(record.size() + mark_room);
     if (placed_mark_ == nullptr) place_mark();
@@ -78,6 +80,7 @@ bool TxnBuffer::append(Bytes record, const EntryFacts& facts) {
     slot.rows = facts.rows;
     slot.rows_done = facts.rows_done;
     slot.kind = facts.kind;
+    slot.completes = facts.completes;
     if (!chunk_owned_) {
         slot.chunk = ChunkRef(chunk_).detach();
         slot.owns_chunk = true;

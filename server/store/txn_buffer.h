@@ -29,6 +29,7 @@ struct EntryFacts {
     uint64_t rows_done = 0;
     int64_t offset = 0;      // of its mark
     int64_t execute_ms = 0;  // of its mark
+    bool completes = false;  // the last entry of its transaction
 };
 
 class TxnBuffer {
@@ -58,10 +59,10 @@ class TxnBuffer {
     std::shared_ptr<ChunkPool> pool_;
     TxnBufferOptions options_;
     ChunkRef chunk_;
-    bool chunk_owned_ = false;   // a slot holds the ring's reference to chunk_
-    size_t published_used_ = 0;  // fill of chunk_ that must stay
-    std::string txn_id_;
-    canal::TxnMark txn_;
+    bool chunk_owned_ = false;                     // a slot holds the ring's reference to chunk_
+    size_t published_used_ = 0;                    // fill of chunk_ that must stay
+    std::string texts_;                            // id, log and gtid of txn_, one behind the other
+    canal::TxnMark txn_;                           // of its texts only the sizes count
     const canal::TxnMark* placed_mark_ = nullptr;  // copy of txn_ in chunk_
     std::vector<Slot> pending_;
     size_t pending_bytes_ = 0;

@@ -125,7 +125,7 @@ class Entries {
           translator_(source::BinlogTranslator::make(config_, catalog_, filter_, {}, state_).value()
           ),
           encoder_("") {
-        translator_->begin_log("mysql-bin.000001", 4);
+        translator_->begin_stream({"mysql-bin.000001", 4}, std::nullopt, false, 0);
     }
 
     uint64_t rows() const { return state_.rows.load(); }

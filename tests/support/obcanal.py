@@ -136,7 +136,7 @@ class LogProxy(Program):
 
 
 class Server(Program):
-    """obcanal-server with the destination `example`, fed by the log proxy on `logproxy_port`.
+    """obcanal-server with the destination `example`, fed by the log proxy on `logproxy_port` (None: by what `instance` says).
 
     `server` and `instance` add or replace keys of canal.properties and instance.properties.
     """
@@ -162,15 +162,15 @@ class Server(Program):
         if password:
             properties.update({"canal.user": "canal", "canal.passwd": password_hash(password)})
         properties.update(server or {})
-        destination = {
+        destination = {} if logproxy_port is None else {
             "canal.instance.oceanbase.logproxy.address": "127.0.0.1:%d" % logproxy_port,
             "canal.instance.oceanbase.rsList": "127.0.0.1:2882:2881",
             "canal.instance.oceanbase.username": "user@tenant",
             "canal.instance.oceanbase.password": "secret",
             "canal.instance.oceanbase.tenant": "obtenant",
             "canal.instance.oceanbase.startTimestamp": 1,
-            "canal.instance.filter.regex": r".*\\..*",
         }
+        destination["canal.instance.filter.regex"] = r".*\\..*"
         destination.update(instance or {})
         self.write("canal.properties", properties)
         self.write("example/instance.properties", destination)

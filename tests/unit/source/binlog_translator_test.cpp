@@ -57,7 +57,7 @@ class Replay {
 
     Result<void> run(const std::string& file, const std::string& log) {
         constexpr size_t kMagic = 4;
-        translator_->begin_log(file, kMagic);
+        translator_->begin_stream({file, kMagic}, std::nullopt, false, 0);
         for (size_t at = kMagic; at < log.size();) {
             const Bytes rest = as_bytes(log).subspan(at);
             const uint32_t length = mysql::EventHeader::read(rest.data()).length;

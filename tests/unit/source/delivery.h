@@ -127,7 +127,7 @@ class Delivery {
             return;
         }
         if (const auto* begin = std::get_if<canal::TxnBegin>(&change)) start(begin->txn);
-        if (const auto* ddl = std::get_if<canal::DdlChange>(&change)) start(ddl->txn);
+        if (const auto* ddl = std::get_if<canal::DdlChange>(&change)) start(*ddl->txn);
         if (const auto* rows = std::get_if<canal::RowsChange>(&change)) rows_done = rows->rows_done;
         const Bytes record = std::visit(
             [this](const auto& one) -> Bytes {

@@ -1,0 +1,517 @@
+#include "server/source/binlog_source.h"
+
+#include "protocol/base/clock.h"
+#include "protocol/base/crypto.h"
+#include "protocol/base/text.h"
+#include "protocol/net/asio.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+namespace obcanal::source {
+namespace {
+
+using mysql::EventHeader;
+using LogEvent = mysql::EventType;
+
+// Java Canal's heartbeat; a third of the read timeout where that is shorter.
+constexpr int64_t kHeartbeatMs = 15'000;
+// Cursors of a destination whose log holds nothing for its clients move so often.
+constexpr std::chrono::seconds kTellPeriod{10};
+
+// As the reference makes it: the destination's hash and our address.
+uint32_t derived_replica_id(std::string_view destination, std::string_view local) {
+    uint32_t hash = 0;
+    for (const char c : destination) hash = hash * 31 + static_cast<unsigned char>(c);
+    uint32_t address = 0;
+    const std::string_view host = local.substr(0, local.find_last_of(':'));
+    for (const std::string_view part : split(host, '.'))
+        address = address << 8 | static_cast<uint32_t>(parse_uint(part).value_or(0) & 0xFF);
+    return (hash & 0x7F) << 24 | (address & 0xFFFFFF);
+}
+
+// The same for every connection of a destination, so that the server ends one that hangs.
+std::string replica_uuid(std::string_view destination, std::string_view host, uint32_t id) {
+    const std::string text =
+        "obcanal " + std::string(destination) + " " + std::string(host) + " " + std::to_string(id);
+    const Sha1 digest = sha1(as_bytes(text));
+    mysql::Uuid uuid;
+    std::copy_n(digest.begin(), uuid.size(), uuid.begin());
+    return mysql::uuid_text(uuid);
+}
+
+// How we are listed among the replicas: tells processes apart.
+std::string own_replica_name() {
+    constexpr size_t kLongestHost = 40;  // servers keep 60 bytes of the name
+    std::array<char, kLongestHost + 1> host{};
+    if (::gethostname(host.data(), kLongestHost) != 0) host[0] = '\0';
+    return "obcanal-" + std::to_string(::getpid()) + "@" + host.data();
+}
+
+// A server's refusal may be mended on its side: we come again.
+Error mended_by_waiting(Error error) {
+    const bool may_be = error.code == Errc::Auth || error.code == Errc::Refused ||
+                        error.code == Errc::NotFound || error.code == Errc::Io;
+    if (may_be) error.retry = Retry::Backoff;
+    return error;
+}
+
+bool accepts(const std::vector<std::string>& accepted, const std::string& value) {
+    return accepted.empty() || value.empty() ||
+           std::find(accepted.begin(), accepted.end(), value) != accepted.end();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Source>> BinlogSource::make(
+    const config::InstanceConfig& config, std::shared_ptr<const LiveFilter> filter
+) {
+    if (!config.binlog.master.address) {
+        return Error{
+            Errc::BadConfig, Retry::Never, "canal.instance.master.address names no server"
+        };
+    }
+    std::unique_ptr<BinlogSource> source(new BinlogSource(config, std::move(filter)));
+    auto columns = filter::ColumnFilter::parse(config.filter_field, config.filter_black_field);
+    if (!columns) return std::move(columns).error();
+    for (const config::MysqlServer& server : source->servers_) {
+        auto options = mysql_options(config.binlog, server);
+        if (!options) return std::move(options).error();
+    }
+    return std::unique_ptr<Source>(std::move(source));
+}
+
+BinlogSource::BinlogSource(
+    const config::InstanceConfig& config, std::shared_ptr<const LiveFilter> filter
+)
+    : config_(config),
+      log_(config.destination),
+      filter_(std::move(filter)),
+      replica_host_(own_replica_name()),
+      told_(std::make_shared<SettledPosition>()),
+      definitions_([this] { return connection_options(); }) {
+    servers_.push_back(config.binlog.master);
+    if (config.binlog.standby.address) servers_.push_back(config.binlog.standby);
+}
+
+BinlogSource::~BinlogSource() = default;
+
+std::unique_ptr<PositionTracker> BinlogSource::tracker(std::optional<canal::LogPosition> from
+) const {
+    std::vector<Endpoint> addresses;
+    for (const config::MysqlServer& server : servers_) addresses.push_back(*server.address);
+    return std::make_unique<BinlogTracker>(std::move(addresses), told_, from);
+}
+
+void BinlogSource::stop() {
+    stopped_ = true;
+    for (Stream& stream : open_streams_) stream.close();
+    definitions_.stop();
+    if (detecting_) detecting_->notify();
+}
+
+Result<client::MysqlOptions> BinlogSource::connection_options() {
+    return mysql_options(config_.binlog, server());
+}
+
+Awaitable<Result<std::unique_ptr<MysqlConnection>>> BinlogSource::open_connection() {
+    Result<client::MysqlOptions> options = connection_options();
+    if (!options) co_return std::move(options).error();
+    options->opening = [this](Stream stream) {
+        if (stopped_) stream.close();
+        open_streams_.push_back(std::move(stream));
+    };
+    Result<std::unique_ptr<MysqlConnection>> opened =
+        co_await MysqlConnection::open(std::move(options).value());
+    co_return opened;
+}
+
+Awaitable<Result<std::unique_ptr<MysqlConnection>>> BinlogSource::open_log(BinlogPoint at) {
+    Result<std::unique_ptr<MysqlConnection>> opened = co_await open_connection();
+    if (!opened) co_return opened;
+    DumpRequest request;
+    request.from = std::move(at);
+    request.wait = false;
+    MysqlConnection& connection = **opened;
+    Result<void> asked = co_await request_log(connection, facts_.mariadb, std::move(request));
+    if (!asked) co_return std::move(asked).error();
+    co_return opened;
+}
+
+Awaitable<Result<void>> BinlogSource::check_server(MysqlConnection& connection) {
+    Result<ServerFacts> facts = co_await read_facts(connection);
+    if (!facts) co_return std::move(facts).error();
+    facts_ = std::move(*facts);
+    if (!accepts(config_.binlog.binlog_formats, facts_.binlog_format)) {
+        co_return Error{
+            Errc::Refused,
+            Retry::Backoff,
+            "the server's binlog_format is " + facts_.binlog_format +
+                ", which canal.instance.binlog.format does not list"
+        };
+    }
+    if (!accepts(config_.binlog.binlog_images, facts_.binlog_row_image)) {
+        co_return Error{
+            Errc::Refused,
+            Retry::Backoff,
+            "the server's binlog_row_image is " + facts_.binlog_row_image +
+                ", which canal.instance.binlog.image does not list"
+        };
+    }
+    replica_id_ = config_.binlog.slave_id;
+    if (replica_id_ == 0) replica_id_ = derived_replica_id(config_.destination, connection.local());
+    if (replica_id_ == facts_.server_id) {
+        co_return Error{
+            Errc::Refused,
+            Retry::Backoff,
+            "our server id " + std::to_string(replica_id_) +
+                " is the server's own; set canal.instance.mysql.slaveId to a free one"
+        };
+    }
+    replica_uuid_ = replica_uuid(config_.destination, replica_host_, replica_id_);
+    Result<void> looked = co_await look_for_twin(connection);
+    if (!looked) co_return looked;
+    if (translator_) co_return Result<void>{};
+    catalog_ = std::make_unique<schema::Catalog>(
+        schema::CatalogOptions{facts_.names_ignore_case, facts_.charset}
+    );
+    BinlogColumnOptions columns;
+    Result<std::shared_ptr<const TimeZone>> zone = TimeZone::open("");
+    if (!zone) co_return std::move(zone).error();
+    columns.zone = std::move(*zone);
+    if (!equals_ignore_case(config_.binlog.charset, "UTF-8"))
+        columns.charset = to_lower(config_.binlog.charset);
+    auto made = BinlogTranslator::make(config_, *catalog_, *filter_, std::move(columns), state_);
+    if (!made) co_return std::move(made).error();
+    translator_ = std::move(*made);
+    co_return Result<void>{};
+}
+
+Awaitable<Result<void>> BinlogSource::look_for_twin(MysqlConnection& connection) {
+    twin_.clear();
+    Result<std::vector<Replica>> replicas = co_await list_replicas(connection);
+    if (!replicas) co_return std::move(replicas).error();
+    for (const Replica& replica : *replicas) {
+        if (replica.server_id != replica_id_ || replica.host == replica_host_) continue;
+        twin_ = "server id " + std::to_string(replica_id_) + " is also used by replica " +
+                printable(replica.host) + ": give each its own canal.instance.mysql.slaveId";
+        log_.warn("two replicas with one server id", {{"cause", twin_}});
+    }
+    co_return Result<void>{};
+}
+
+Awaitable<Error> BinlogSource::answer_purged(Error error) {
+    const BinlogPoint lost = resume_ ? point_of(*resume_) : BinlogPoint();
+    const std::string from = resume_ ? lost.text() : "the configured start";
+    error.detail = "the server no longer has " + from + ": " + error.detail;
+    Result<std::unique_ptr<MysqlConnection>> opened = co_await open_connection();
+    if (opened) {
+        Result<std::vector<LogFile>> files = co_await list_logs(**opened);
+        if (files && !files->empty()) error.detail += "; its oldest log is " + files->front().name;
+    }
+    const bool go_on = config_.binlog.purged_to_latest || config_.binlog.reset_to_latest_position;
+    if (!go_on) {
+        error.detail += "; canal.instance.purged.position=latest would go on with a gap";
+        co_return error;
+    }
+    to_latest_ = true;
+    error.retry = Retry::Now;
+    co_return error;
+}
+
+Awaitable<Result<BinlogStart>> BinlogSource::find_start(MysqlConnection& connection) {
+    if (to_latest_) {
+        Result<BinlogPoint> end = co_await current_end(connection);
+        if (!end) co_return std::move(end).error();
+        const std::string from = resume_ ? point_of(*resume_).text() : "the configured start";
+        const std::string gap = "lost, because the server had purged it: from " + from + " to " +
+                                end->text() + " on " + server().address->text();
+        log_.error("a gap in the stream (canal.instance.purged.position)", {{"gap", gap}});
+        state_.set_gap(gap);
+        BinlogStart start;
+        start.point = std::move(*end);
+        start.why = "at the latest position, with a gap";
+        co_return start;
+    }
+    StartQuestion question;
+    question.from = resume_;
+    question.server = &server();
+    question.gtid_on = config_.binlog.gtid_on;
+    question.fallback_ms = config_.binlog.fallback_interval_s * 1000;
+    if (resume_ && !resume_->identity.host.empty()) {
+        const Endpoint known{resume_->identity.host, resume_->identity.port};
+        question.same_server = known == *server().address;
+    }
+    Result<BinlogStart> start = co_await choose_start(connection, *this, question);
+    if (!start) co_return start;
+    if (inside_ && !start->by_gtid) {
+        Result<BinlogPoint> group = co_await find_group(*this, start->point);
+        if (!group) co_return std::move(group).error();
+        start->point = std::move(*group);
+        start->why += ", at the beginning of its transaction";
+    }
+    const bool gtids_wanted = question.gtid_on && !start->by_gtid && start->point.executed.empty();
+    if (!gtids_wanted) co_return start;
+    if (facts_.mariadb) {
+        Result<std::string> gtids = co_await gtids_before(connection, start->point);
+        if (!gtids) co_return std::move(gtids).error();
+        start->point.executed = std::move(*gtids);
+    } else {
+        Result<BinlogPoint> point = co_await find_group(*this, start->point);
+        if (!point) co_return std::move(point).error();
+        start->point = std::move(*point);
+    }
+    co_return start;
+}
+
+void BinlogSource::put_table(const schema::TableAnswer& answer) {
+    catalog_->forget(answer.name.schema, answer.name.table);
+    if (!answer.create_sql.empty()) catalog_->apply(answer.create_sql, answer.name.schema);
+}
+
+Awaitable<Result<void>> BinlogSource::take_snapshot() {
+    const std::shared_ptr<const filter::TableFilter> filter = filter_->current();
+    const schema::DefinitionSource::Wanted wanted =
+        [filter](std::string_view schema, std::string_view table) {
+            return filter->passes(schema, table);
+        };
+    Result<schema::FetchedSchema> fetched = co_await definitions_.fetch_all(wanted);
+    if (!fetched) co_return std::move(fetched).error().in("definitions of the tables");
+    for (const schema::TableAnswer& table : fetched->tables) put_table(table);
+    log_.info("definitions of the tables read", {{"tables", fetched->tables.size()}});
+    snapshot_taken_ = true;
+    co_return Result<void>{};
+}
+
+Awaitable<Result<void>> BinlogSource::describe_table(schema::TableName name) {
+    const std::string text = name.schema + "." + name.table;
+    Result<schema::FetchedTable> fetched = co_await definitions_.fetch(name);
+    if (fetched) {
+        put_table(fetched->table);
+        const char* found = fetched->table.create_sql.empty() ? "is gone" : "read again";
+        log_.info("definition of a table", {{"table", text}, {"source", found}});
+        co_return Result<void>{};
+    }
+    const bool denied =
+        fetched.error().code == Errc::Auth || fetched.error().code == Errc::NotFound;
+    if (!denied || !config_.binlog.filter_table_error)
+        co_return std::move(fetched).error().in("definition of " + text);
+    log_.warn(
+        "rows of a table are left out (canal.instance.filter.table.error)",
+        {{"table", text}, {"cause", fetched.error().detail}}
+    );
+    co_return Result<void>{};
+}
+
+Awaitable<Result<void>> BinlogSource::begin_log(MysqlConnection& connection) {
+    Result<BinlogStart> start = co_await find_start(connection);
+    if (!start) co_return std::move(start).error();
+    if (!snapshot_taken_) {
+        Result<void> taken = co_await take_snapshot();
+        if (!taken) co_return taken;
+    }
+    std::optional<ExecutedGtids> executed;
+    if (config_.binlog.gtid_on) {
+        auto parsed = ExecutedGtids::parse(start->point.executed, facts_.mariadb);
+        if (!parsed) co_return std::move(parsed).error().in("GTIDs to start behind");
+        executed = std::move(*parsed);
+    } else {
+        start->point.executed.clear();
+    }
+    DumpRequest request;
+    request.from = start->point;
+    request.by_gtid = start->by_gtid;
+    request.server_id = replica_id_;
+    request.replica_uuid = replica_uuid_;
+    request.replica_host = replica_host_;
+    request.heartbeat_ms = std::min(kHeartbeatMs, config_.binlog.read_timeout_s * 1000 / 3);
+    Result<void> asked = co_await request_log(connection, facts_.mariadb, std::move(request));
+    if (!asked) co_return asked;
+    const auto server_number = static_cast<uint8_t>(server_index_);
+    translator_->begin_stream(start->point, std::move(executed), start->by_gtid, server_number);
+    state_.connections.fetch_add(1);
+    state_.connected.store(true);
+    to_latest_ = false;
+    inside_ = false;
+    log_.info(
+        "streaming",
+        {{"server", connection.peer()},
+         {"version", facts_.version},
+         {"tls", connection.encrypted()},
+         {"from", start->point.text()},
+         {"found", start->why},
+         {"server_id", replica_id_}}
+    );
+    co_return Result<void>{};
+}
+
+canal::LogPosition BinlogSource::settled_position() const {
+    const BinlogPoint& point = translator_->settled();
+    canal::LogPosition position;
+    position.identity.host = server().address->host;
+    position.identity.port = server().address->port;
+    position.journal_name = point.file;
+    position.position = static_cast<int64_t>(point.offset);
+    position.timestamp_ms = translator_->event_ms();
+    if (position.timestamp_ms == 0)
+        position.timestamp_ms = resume_ ? resume_->timestamp_ms : wall_ms();
+    position.gtid = point.executed;
+    position.binlog = canal::BinlogResume{point.done, point.events, point.gtid};
+    return position;
+}
+
+Awaitable<Result<void>> BinlogSource::tell_settled(ChangeSink& out) {
+    canal::Heartbeat beat;
+    beat.checkpoint_us = wall_ms() * 1000;
+    told_->set(beat.checkpoint_us, settled_position());
+    state_.set_place(server().address->text(), translator_->settled().text());
+    const std::array<canal::Change, 1> changes{beat};
+    Result<void> emitted = co_await out.emit(changes);
+    co_return emitted;
+}
+
+Awaitable<Result<void>> BinlogSource::take_event(Bytes event, ChangeSink& out) {
+    Result<void> begun = translator_->begin(event);
+    if (!begun) co_return begun;
+    for (;;) {
+        Result<bool> more = translator_->next();
+        if (!more && translator_->missing_table()) {
+            const schema::TableName name = *translator_->missing_table();
+            Result<void> described = co_await describe_table(name);
+            if (!described) co_return described;
+            continue;
+        }
+        if (!more) co_return std::move(more).error();
+        if (!*more) co_return Result<void>{};
+        Result<void> emitted = co_await out.emit(translator_->changes());
+        if (!emitted) co_return emitted;
+    }
+}
+
+Awaitable<Error> BinlogSource::stream_from(MysqlConnection& connection, ChangeSink& out) {
+    const Executor strand = co_await asio::this_coro::executor;
+    SteadyTime told{};
+    for (;;) {
+        Result<std::optional<Bytes>> ready = connection.received();
+        if (!ready) co_return std::move(ready).error();
+        if (!*ready) {
+            if (translator_->idle() && steady_now() - told >= kTellPeriod) {
+                Result<void> said = co_await tell_settled(out);
+                if (!said) co_return std::move(said).error();
+                told = steady_now();
+                failures_ = 0;
+            }
+            // Other destinations share this thread.
+            co_await asio::post(strand, asio::use_awaitable);
+            const uint64_t before = connection.bytes();
+            Result<Bytes> packet = co_await connection.receive();
+            if (!packet) co_return std::move(packet).error();
+            state_.bytes.fetch_add(connection.bytes() - before, std::memory_order_relaxed);
+            *ready = *packet;
+        }
+        Result<std::optional<Bytes>> event = log_event(**ready);
+        if (!event) co_return std::move(event).error();
+        if (!*event)
+            co_return Error{Errc::Closed, Retry::Backoff, "the server ended the stream of its log"};
+        Result<void> taken = co_await take_event(**event, out);
+        if (!taken) co_return std::move(taken).error();
+    }
+}
+
+Awaitable<Error> BinlogSource::stream(ChangeSink& out) {
+    Result<std::unique_ptr<MysqlConnection>> opened = co_await open_connection();
+    if (!opened) co_return mended_by_waiting(std::move(opened).error());
+    MysqlConnection& connection = **opened;
+    Result<void> checked = co_await check_server(connection);
+    if (!checked) co_return mended_by_waiting(std::move(checked).error());
+    Result<void> begun = co_await begin_log(connection);
+    if (!begun) co_return mended_by_waiting(std::move(begun).error());
+    if (config_.binlog.detecting_enable) tasks_->spawn(strand_, detect(connection.stream()));
+    Error error = co_await stream_from(connection, out);
+    state_.connected.store(false);
+    connection.close();
+    if (!detected_.empty()) error.detail = detected_;
+    if (detected_.empty() && error.code == Errc::Closed && !twin_.empty())
+        error.detail += "; " + twin_;
+    inside_ = translator_->started_inside();
+    translator_->end_stream(out.open_rows());
+    resume_ = settled_position();
+    co_return error;
+}
+
+Awaitable<void> BinlogSource::detect(Stream watched) {
+    const std::chrono::seconds interval(config_.binlog.detecting_interval_s);
+    const int64_t tolerated = config_.binlog.detecting_retry_threshold;
+    std::unique_ptr<MysqlConnection> connection;
+    int64_t failed = 0;
+    while (watched.is_open() && !stopped_) {
+        detecting_->arm();
+        co_await detecting_->wait(steady_now() + interval);
+        if (!watched.is_open() || stopped_) break;
+        Error error;
+        if (!connection) {
+            Result<std::unique_ptr<MysqlConnection>> opened = co_await open_connection();
+            if (opened) connection = std::move(opened).value();
+            if (!opened) error = std::move(opened).error();
+        }
+        if (connection) {
+            Result<mysql::QueryResult> result =
+                co_await connection->query(config_.binlog.detecting_sql);
+            if (result) {
+                failed = 0;
+                continue;
+            }
+            error = std::move(result).error();
+            connection.reset();
+        }
+        if (!watched.is_open() || stopped_) break;
+        log_.warn(
+            "the detecting statement failed", {{"cause", error.detail}, {"failed", ++failed}}
+        );
+        if (failed <= tolerated || !config_.binlog.detecting_switch) continue;
+        detected_ =
+            "the detecting statement failed " + std::to_string(failed) + " times: " + error.detail;
+        failures_ = failed - 1;
+        watched.close();
+    }
+}
+
+// With heartbeatHaEnable, a server that fails too often makes way for the other one.
+void BinlogSource::note_failure(const std::string& cause) {
+    if (!config_.binlog.detecting_enable || !config_.binlog.detecting_switch) return;
+    if (++failures_ <= config_.binlog.detecting_retry_threshold || servers_.size() < 2) return;
+    failures_ = 0;
+    const std::string from = server().address->text();
+    server_index_ = (server_index_ + 1) % servers_.size();
+    log_.warn(
+        "changing over to the other server",
+        {{"from", from}, {"to", server().address->text()}, {"cause", cause}}
+    );
+}
+
+Awaitable<Error> BinlogSource::run(std::optional<canal::LogPosition> from, ChangeSink& out) {
+    if (!started_) resume_ = std::move(from);
+    started_ = true;
+    strand_ = co_await asio::this_coro::executor;
+    if (!tasks_) tasks_ = std::make_unique<TaskGroup>(strand_);
+    if (!detecting_) detecting_ = std::make_unique<Notifier>(strand_);
+    detected_.clear();
+    Error error = co_await stream(out);
+    if (error.code == Errc::PositionPurged && !stopped_)
+        error = co_await answer_purged(std::move(error));
+    for (Stream& stream : open_streams_) stream.close();
+    detecting_->notify();
+    co_await tasks_->wait_for_all();
+    open_streams_.clear();
+    definitions_.close();
+    if (stopped_) co_return Error{Errc::Stopped, Retry::Never, "stopped"};
+    error = std::move(error).in("server " + server().address->text());
+    note_failure(error.detail);
+    co_return error;
+}
+
+}  // namespace obcanal::source

@@ -1,0 +1,99 @@
+// Streams the binary log of a MySQL-compatible server: connects as a replica to the master (or the
+// standby, see detecting), begins where the last transaction that was delivered ends, and hands
+// what comes to the sink through a BinlogTranslator. Feed strand, but for state().
+#pragma once
+
+#include "protocol/base/log.h"
+#include "protocol/net/notifier.h"
+#include "protocol/net/task_group.h"
+#include "server/config/instance_config.h"
+#include "server/schema/catalog.h"
+#include "server/source/binlog_definitions.h"
+#include "server/source/binlog_position.h"
+#include "server/source/binlog_server.h"
+#include "server/source/binlog_start.h"
+#include "server/source/binlog_translator.h"
+#include "server/source/source.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace obcanal::source {
+
+class BinlogSource : public Source, private LogOpener {
+ public:
+    // BadConfig: no address, a value that can't be used, a column filter that can't be read.
+    static Result<std::unique_ptr<Source>> make(
+        const config::InstanceConfig& config, std::shared_ptr<const LiveFilter> filter
+    );
+    ~BinlogSource() override;
+
+    Awaitable<Error> run(std::optional<canal::LogPosition> from, ChangeSink& out) override;
+    void stop() override;
+
+    std::unique_ptr<PositionTracker> tracker(std::optional<canal::LogPosition> from) const override;
+    const SourceState& state() const override { return state_; }
+
+ private:
+    BinlogSource(const config::InstanceConfig& config, std::shared_ptr<const LiveFilter> filter);
+
+    const config::MysqlServer& server() const { return servers_[server_index_]; }
+    Result<client::MysqlOptions> connection_options();
+    Awaitable<Result<std::unique_ptr<MysqlConnection>>> open_connection();
+    Awaitable<Result<std::unique_ptr<MysqlConnection>>> open_log(BinlogPoint at) override;
+
+    Awaitable<Error> stream(ChangeSink& out);
+    Awaitable<Error> stream_from(MysqlConnection& connection, ChangeSink& out);
+    Awaitable<Result<void>> check_server(MysqlConnection& connection);
+    Awaitable<Result<BinlogStart>> find_start(MysqlConnection& connection);
+    Awaitable<Result<void>> begin_log(MysqlConnection& connection);
+    // Another replica that is registered with our id: two of them throw each other out.
+    Awaitable<Result<void>> look_for_twin(MysqlConnection& connection);
+    // The position is purged: what is lost, and what to do about it.
+    Awaitable<Error> answer_purged(Error error);
+    // Runs the detecting statement until the connection it watches over is gone.
+    Awaitable<void> detect(Stream watched);
+    void note_failure(const std::string& cause);
+    Awaitable<Result<void>> take_event(Bytes event, ChangeSink& out);
+    Awaitable<Result<void>> describe_table(schema::TableName name);
+    Awaitable<Result<void>> take_snapshot();
+    Awaitable<Result<void>> tell_settled(ChangeSink& out);
+    void put_table(const schema::TableAnswer& answer);
+    canal::LogPosition settled_position() const;
+
+    config::InstanceConfig config_;
+    Logger log_;
+    std::shared_ptr<const LiveFilter> filter_;
+    SourceState state_;
+    std::vector<config::MysqlServer> servers_;  // master, standby
+    size_t server_index_ = 0;
+    uint32_t replica_id_ = 0;
+    std::string replica_uuid_;
+    std::string replica_host_;
+
+    std::shared_ptr<SettledPosition> told_;
+    std::unique_ptr<schema::Catalog> catalog_;
+    bool snapshot_taken_ = false;
+    BinlogDefinitions definitions_;
+    std::unique_ptr<BinlogTranslator> translator_;
+    ServerFacts facts_;
+
+    // Where to go on: the cursor, later what the translator has settled.
+    std::optional<canal::LogPosition> resume_;
+    bool started_ = false;
+    bool stopped_ = false;
+    bool to_latest_ = false;  // the position is purged, and the policy says to go on
+    bool inside_ = false;     // it lies in the middle of a transaction
+    std::string twin_;
+    int64_t failures_ = 0;  // in a row, of the server or of the detecting statement
+    std::string detected_;  // why detect() ended the connection
+    std::unique_ptr<Notifier> detecting_;
+    std::unique_ptr<TaskGroup> tasks_;
+    Executor strand_;
+    std::vector<Stream> open_streams_;
+};
+
+}  // namespace obcanal::source

@@ -1,0 +1,331 @@
+"""live.py SCENARIO SERVER: obcanal-server on the binary log of a real server. SERVER: mariadb, 5.6, 5.7, 8.0, 8.0.33.
+
+golden   the golden schema and statements, read by ours and by the real Java Canal at once: the stock Java client gets the
+         same entries from both, but for what conf/DIFFERENCES.md lists
+faults   wrong password, killed connection, restart, rotation while a transaction is open, a privilege that is taken away, a
+         server id used twice, purged logs: each is named, and every row arrives once
+resume   obcanal-server is killed again and again while a large transaction is read in pieces: every row arrives once
+logins   the login schemes of the server, in the clear and under TLS
+standby  the master dies, the standby goes on
+"""
+import contextlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
+sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
+sys.path.insert(0, HERE)
+import judge  # noqa: E402
+import obcanal  # noqa: E402
+
+SERVICES = os.path.join(ROOT, "tests", "support", "services")
+PEERS = os.path.join(ROOT, "tests", "support", "peers")
+GRANTS = "SELECT, REPLICATION SLAVE, REPLICATION CLIENT"
+FAST = {"canal.instance.retry.min": 50, "canal.instance.retry.max": 200}
+
+
+class Database:
+    """A private server; its data go with the scratch directory."""
+
+    def __init__(self, scratch, make, name="db", arguments=()):
+        self.make, self.port, self.data = make, obcanal.free_port(), os.path.join(scratch.path, name)
+        self.arguments = list(arguments)
+        self.script = os.path.join(SERVICES, "mariadb" if make == "mariadb" else "mysql")
+        self.log, self.version = os.path.join(self.data, "server.log"), "" if make == "mariadb" else make
+        os.chmod(scratch.path, 0o755)
+        scratch.keep(self)
+
+    @property
+    def mariadb(self):
+        return self.make == "mariadb"
+
+    def start(self):
+        version = [] if self.mariadb else ["--version", self.make]
+        more = ["--"] + self.arguments if self.arguments else []
+        subprocess.run([os.path.join(self.script, "start.sh"), "--port", str(self.port), "--data", self.data] + version + more,
+                       check=True, stdout=subprocess.DEVNULL)
+        return self
+
+    def stop(self, *how):
+        subprocess.run([os.path.join(self.script, "stop.sh"), "--data", self.data, *how], check=True, stdout=subprocess.DEVNULL)
+
+    def kill(self):
+        self.stop("--kill")
+
+    def text(self):
+        return ""
+
+    def sql(self, text, check=True):
+        """Runs statements as root; rows as lists of texts."""
+        run = subprocess.run(["mariadb", "--no-defaults", "-h127.0.0.1", "-P%d" % self.port, "-uroot", "-N", "-B", "--ssl=0",
+                              "--default-character-set=utf8mb4", "--force"], input=text, text=True, capture_output=True)
+        if check and (run.returncode or run.stderr):
+            raise RuntimeError("%s\n%s" % (text[:500], run.stderr))
+        return [line.split("\t") for line in run.stdout.splitlines()]
+
+    def user(self, name="canal", password="canal", how="", grants=GRANTS):
+        self.sql("CREATE USER '%s'@'%%' %s; GRANT %s ON *.* TO '%s'@'%%'" %
+                 (name, how or "IDENTIFIED BY '%s'" % password, grants, name))
+        return self
+
+    def kill_dumps(self):
+        """Ends the connections that read the log; how many there were."""
+        dumps = [row[0] for row in self.sql("SHOW PROCESSLIST") if row[4].startswith("Binlog Dump")]
+        self.sql("".join("KILL %s;" % dump for dump in dumps), check=False)
+        return len(dumps)
+
+    def end(self):
+        try:
+            return self.sql("SHOW MASTER STATUS")[0][:2]
+        except RuntimeError:
+            return self.sql("SHOW BINARY LOG STATUS")[0][:2]
+
+
+def server(scratch, database, instance=None, **more):
+    keys = {
+        "canal.instance.master.address": "127.0.0.1:%d" % database.port,
+        "canal.instance.dbUsername": "canal",
+        "canal.instance.dbPassword": "canal",
+        "canal.instance.mysql.slaveId": 4711,  # the derived one is also that of a Java Canal here
+        **FAST,
+    }
+    keys.update(instance or {})
+    return scratch.keep(obcanal.Server(scratch.path, None, instance=keys, password="", **more))
+
+
+def streaming(program):
+    program.wait_ready(lambda: re.search(r" streaming ", program.text(program.offset)))
+
+
+def wait_log(program, pattern, since, seconds=30.0):
+    obcanal.wait_until(lambda: re.search(pattern, program.text(since)),
+                       lambda: "%r in\n%s" % (pattern, program.text(since)[-3000:]), seconds)
+
+
+def here(program):
+    return os.path.getsize(program.log)
+
+
+class Tail:
+    """`obcanal tail` that reads until told to stop; the entries it acknowledged."""
+
+    def __init__(self, scratch, program, name="tail"):
+        self.path = os.path.join(scratch.path, name + ".jsonl")
+        self.out = open(self.path, "ab")
+        self.process = subprocess.Popen(
+            [os.path.join(obcanal.bin_dir(), "obcanal"), "tail", "--server", "127.0.0.1:%d" % program.port, "--format", "jsonl",
+             "--wait", "120"], stdin=subprocess.DEVNULL, stdout=self.out, stderr=subprocess.DEVNULL)
+
+    def entries(self):
+        with open(self.path, encoding="utf-8") as file:
+            return [json.loads(line) for line in file if line.endswith("\n")]
+
+    def values(self, table, column="id"):
+        found = []
+        for entry in self.entries():
+            if entry["header"].get("tableName") != table or not entry["rowChange"].get("rowDatas"):
+                continue
+            for row in entry["rowChange"]["rowDatas"]:
+                side = row.get("afterColumns") or row.get("beforeColumns")
+                found += [c.get("value") for c in side if c["name"] == column]
+        return found
+
+    def expect(self, table, ids, seconds=60.0):
+        ids = [str(i) for i in ids]
+        obcanal.wait_until(lambda: len(self.values(table)) >= len(ids),
+                           lambda: "%d rows, there are %d" % (len(ids), len(self.values(table))), seconds)
+        found = self.values(table)
+        if found != ids:
+            wrong = next((i for i, pair in enumerate(zip(found, ids)) if pair[0] != pair[1]), len(ids))
+            raise RuntimeError("row %d is %r, expected %r (%d rows for %d)" %
+                               (wrong, found[wrong:wrong + 3], ids[wrong:wrong + 3], len(found), len(ids)))
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+        self.out.close()
+
+
+@contextlib.contextmanager
+def tail(scratch, program, name="tail"):
+    one = Tail(scratch, program, name)
+    try:
+        yield one
+    finally:
+        one.stop()
+
+
+def golden(scratch, make):
+    database = Database(scratch, make).start().user()
+    with open(obcanal.fixture("binlog/schema.sql"), encoding="utf-8") as file:
+        database.sql(file.read(), check=False)  # statements that this server does not know fail
+    start = {"canal.instance.master.journal.name": "mysql-bin.000001", "canal.instance.master.position": "4"}
+    program = server(scratch, database, start).start()
+    java, java_port = os.path.join(scratch.path, "java"), obcanal.free_port()
+    subprocess.run([os.path.join(PEERS, "canal-server", "start.sh"), "--data", java, "--port", str(java_port), "--master",
+                    "127.0.0.1:%d" % database.port, "--journal", "mysql-bin.000001", "--position", "4"],
+                   check=True, stdout=subprocess.DEVNULL)
+    try:
+        entries = {}
+        for name, port in (("java", java_port), ("ours", program.port)):
+            path = os.path.join(scratch.path, name + ".jsonl")
+            subprocess.run([obcanal.peer("canal-client-java"), "json", "100000", "--port", str(port), "--idle", "3000",
+                            "--out", path], check=True, stdout=subprocess.DEVNULL)
+            with open(path, encoding="utf-8") as file:
+                entries[name] = [json.loads(line) for line in file]
+        judge.compare(entries["java"], entries["ours"], os.path.join(ROOT, "conf", "DIFFERENCES.md"))
+    finally:
+        subprocess.run([os.path.join(PEERS, "canal-server", "stop.sh"), "--data", java], check=True, stdout=subprocess.DEVNULL)
+
+
+def faults(scratch, make):
+    database = Database(scratch, make).start().user()
+    database.sql("CREATE DATABASE shop; CREATE TABLE shop.t (id INT PRIMARY KEY, v VARCHAR(20)) ENGINE=InnoDB")
+    program = server(scratch, database, {"canal.instance.dbPassword": "wrong"}).start()
+    wait_log(program, r"trying again.*user 'canal'.*Access denied", 0)
+    database.sql("ALTER USER 'canal'@'%' IDENTIFIED BY 'wrong'" if make != "5.6" else
+                 "SET PASSWORD FOR 'canal'@'%' = PASSWORD('wrong')")
+    wait_log(program, r" streaming ", 0)
+    ids = []
+
+    def insert(count=1):
+        more = range(len(ids) + 1, len(ids) + 1 + count)
+        ids.extend(more)
+        database.sql("INSERT INTO shop.t VALUES " + ",".join("(%d,'x')" % i for i in more))
+
+    with tail(scratch, program) as reader:
+        insert()
+        reader.expect("t", ids)
+
+        print("killed connection")
+        since = here(program)
+        if not database.kill_dumps():
+            raise RuntimeError("no dump thread to kill")
+        insert()
+        wait_log(program, r" source lost, trying again .*(?s:.*) streaming ", since)
+        reader.expect("t", ids)
+
+        print("restart")
+        since = here(program)
+        database.stop()
+        wait_log(program, r"trying again.*Connection refused", since)
+        database.start()
+        insert()
+        wait_log(program, r" streaming ", since)
+        reader.expect("t", ids)
+
+        print("crash")
+        since = here(program)
+        database.kill()
+        wait_log(program, r"trying again", since)
+        database.start()
+        insert()
+        wait_log(program, r" streaming ", since)
+        reader.expect("t", ids)
+
+        print("rotation while a transaction is open")
+        more = range(len(ids) + 1, len(ids) + 5)
+        ids.extend(more)
+        first, second, third, fourth = more
+        session = subprocess.Popen(["mariadb", "--no-defaults", "-h127.0.0.1", "-P%d" % database.port, "-uroot", "--ssl=0", "-n"],
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        session.stdin.write("BEGIN; INSERT INTO shop.t VALUES (%d,'a'); SELECT 'there';\n" % second)
+        session.stdin.flush()
+        while "there" not in session.stdout.readline():
+            pass
+        database.sql("INSERT INTO shop.t VALUES (%d,'b'); FLUSH BINARY LOGS" % first)
+        session.stdin.write("INSERT INTO shop.t VALUES (%d,'c'); COMMIT;\n" % third)
+        session.stdin.close()
+        session.wait()
+        database.sql("INSERT INTO shop.t VALUES (%d,'d')" % fourth)
+        reader.expect("t", ids)
+
+        print("a privilege is taken away")
+        since = here(program)
+        database.sql("REVOKE REPLICATION SLAVE ON *.* FROM 'canal'@'%'; FLUSH PRIVILEGES")
+        database.kill_dumps()
+        insert()
+        wait_log(program, r"trying again.*REPLICATION SLAVE", since)
+        database.sql("GRANT REPLICATION SLAVE ON *.* TO 'canal'@'%'; FLUSH PRIVILEGES")
+        wait_log(program, r" streaming ", since)
+        reader.expect("t", ids)
+
+        print("a server id used twice")
+        since = here(program)
+        twin = subprocess.Popen([os.path.join(obcanal.bin_dir(), "obcanal-server"), "--conf", twin_conf(scratch, program)],
+                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_log(program, r"(server id 4711 is also used by replica|another replica uses our server id)", since)
+        twin.terminate()
+        twin.wait()
+        insert()
+        reader.expect("t", ids)
+
+        print("purged logs")
+        since = here(program)
+        program.stop()
+        obcanal.wait_until(lambda: not database.kill_dumps(), "the dump threads to end")  # a log in use is not purged
+        for _ in range(3):
+            insert()
+            database.sql("FLUSH BINARY LOGS")
+        database.sql("PURGE BINARY LOGS TO '%s'" % database.end()[0])
+        program.spawn()
+        wait_log(program, r"stopped for good.*the server no longer has", program.offset)
+
+
+def twin_conf(scratch, program):
+    """The configuration of a second server that reads the same log with the same id."""
+    twin = os.path.join(scratch.path, "twin")
+    shutil.copytree(program.conf, os.path.join(twin, "conf"))
+    path = os.path.join(twin, "conf", "canal.properties")
+    with open(path, encoding="utf-8") as file:
+        text = file.read().replace(program.conf, os.path.join(twin, "conf")).replace(program.data, twin)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(re.sub(r"canal\.port = .*", "canal.port = %d" % obcanal.free_port(), text))
+    return os.path.join(twin, "conf")
+
+
+def resume(scratch, make):
+    """Small pieces and a small buffer, so that every kill falls inside of a transaction that is partly delivered."""
+    database = Database(scratch, make).start().user()
+    database.sql("CREATE DATABASE shop; CREATE TABLE shop.t (id INT PRIMARY KEY, v VARCHAR(200)) ENGINE=InnoDB")
+    small = {"canal.instance.transaction.size": 8, "canal.instance.memory.buffer.size": 32,
+             "canal.instance.gtidon": "true" if make == "8.0" else "false"}
+    program = server(scratch, database, small).start()
+    streaming(program)
+    ids = list(range(1, 3001))
+    statements = ["INSERT INTO shop.t VALUES (%d,REPEAT('x',100));" % i for i in ids]
+    with tail(scratch, program) as reader:
+        for part in range(0, len(ids), 1000):
+            database.sql("BEGIN;" + "".join(statements[part:part + 1000]) + "COMMIT;")
+        for round_number in range(1, 6):
+            count = len(ids) * round_number // 6
+            obcanal.wait_until(lambda: len(reader.values("t")) >= count, "%d rows" % count)
+            program.kill()
+            program.start()
+        obcanal.wait_until(lambda: len(reader.values("t")) >= len(ids), "all rows")
+        found = [int(v) for v in reader.values("t")]
+    once = [v for i, v in enumerate(found) if i == 0 or v != found[i - 1]]
+    # What a client had not acknowledged when the server died comes again; nothing is missing.
+    missing = sorted(set(ids) - set(once))
+    if missing:
+        raise RuntimeError("%d rows are missing, first %r" % (len(missing), missing[:5]))
+    print("%d rows, %d of them again after 5 kills" % (len(ids), len(found) - len(ids)))
+    if len(found) - len(ids) > 5 * 64:
+        raise RuntimeError("more comes again than clients could have open")
+
+
+SCENARIOS = {"golden": golden, "faults": faults, "resume": resume}
+
+
+def main():
+    scenario, make = sys.argv[1:3]
+    with obcanal.Scratch("binlog-%s-%s" % (scenario, make)) as scratch:
+        SCENARIOS[scenario](scratch, make)
+
+
+main()
