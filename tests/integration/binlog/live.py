@@ -274,7 +274,17 @@ def faults(scratch, make):
             database.sql("FLUSH BINARY LOGS")
         database.sql("PURGE BINARY LOGS TO '%s'" % database.end()[0])
         program.spawn()
-        wait_log(program, r"stopped for good.*the server no longer has", program.offset)
+        wait_log(program, r"stopped for good.*the server no longer has.*its oldest log is", program.offset)
+        program.stop()
+        with open(os.path.join(program.conf, "example", "instance.properties"), "a", encoding="utf-8") as file:
+            file.write("canal.instance.purged.position = latest\n")
+        program.spawn()
+        wait_log(program, r"a gap in the stream.*lost, because the server had purged it: from mysql-bin", program.offset)
+        streaming(program)
+        del ids[-3:]
+        insert()
+        ids[-1] += 3
+        reader.expect("t", ids)
 
 
 def twin_conf(scratch, program):

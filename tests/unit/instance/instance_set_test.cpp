@@ -20,7 +20,7 @@ using testing::ElementsAre;
 
 class NoTracker : public source::PositionTracker {
  public:
-    void consumed(const canal::TxnMark&, uint64_t, bool) override {}
+    void consumed(const Consumed&) override {}
     void checkpoint(int64_t) override {}
     canal::LogPosition position() const override { return {}; }
 };
