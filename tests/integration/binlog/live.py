@@ -79,6 +79,11 @@ class Database:
         self.sql("".join("KILL %s;" % dump for dump in dumps), check=False)
         return len(dumps)
 
+    def purge(self):
+        """Whether only the last log is left."""
+        self.sql("PURGE BINARY LOGS TO '%s'" % self.end()[0])
+        return len(self.sql("SHOW BINARY LOGS")) == 1
+
     def end(self):
         try:
             return self.sql("SHOW MASTER STATUS")[0][:2]
@@ -168,7 +173,7 @@ def golden(scratch, make):
     program = server(scratch, database, start).start()
     java, java_port = os.path.join(scratch.path, "java"), obcanal.free_port()
     subprocess.run([os.path.join(PEERS, "canal-server", "start.sh"), "--data", java, "--port", str(java_port), "--master",
-                    "127.0.0.1:%d" % database.port, "--journal", "mysql-bin.000001", "--position", "4"],
+                    "127.0.0.1:%d" % database.port, "--journal", "mysql-bin.000001", "--position", "4", "--tsdb", "on"],
                    check=True, stdout=subprocess.DEVNULL)
     try:
         entries = {}
@@ -272,7 +277,7 @@ def faults(scratch, make):
         for _ in range(3):
             insert()
             database.sql("FLUSH BINARY LOGS")
-        database.sql("PURGE BINARY LOGS TO '%s'" % database.end()[0])
+        obcanal.wait_until(database.purge, "the server to purge its logs")  # it keeps what a crash would need
         program.spawn()
         wait_log(program, r"stopped for good.*the server no longer has.*its oldest log is", program.offset)
         program.stop()
