@@ -1,6 +1,7 @@
 // obcanal tail: a Canal client in a terminal.
 #include "protocol/net/asio.h"
 #include "server/cli/arguments.h"
+#include "server/cli/binlog_files.h"
 #include "server/cli/consumer.h"
 #include "server/cli/entry_json.h"
 #include "server/cli/entry_line.h"
@@ -11,9 +12,12 @@
 #include <CLI/CLI.hpp>
 #include <unistd.h>
 
+#include <algorithm>
+#include <iostream>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace obcanal::cli {
 namespace {
@@ -23,6 +27,7 @@ struct TailOptions {
     std::string format = "pretty";
     std::string colour = "auto";
     bool full = false;
+    std::vector<std::string> binlog_files;
 };
 
 class Printer : public BatchHandler {
@@ -79,7 +84,43 @@ std::unique_ptr<EntryFormat> make_format(const TailOptions& options, const Outpu
     return std::make_unique<EntryLine>(style);
 }
 
+// Without a server: what a destination that reads these logs would send.
+int tail_files(TailOptions options) {
+    constexpr size_t kFlushBytes = size_t{1} << 16;
+    Foreground foreground;
+    Output output(STDOUT_FILENO, [&foreground] { return foreground.stopping(); });
+    const std::unique_ptr<EntryFormat> format = make_format(options, output);
+    config::InstanceConfig config;
+    if (!options.consumer.filter.empty()) config.filter_regex = options.consumer.filter;
+    uint64_t rows_left = options.consumer.rows.value_or(UINT64_MAX);
+    std::string text;
+    const auto flush = [&]() -> Result<void> {
+        Result<void> written = output.write(text);
+        text.clear();
+        return written;
+    };
+    const EntryTaker take = [&](Bytes entry) -> Result<bool> {
+        Result<uint64_t> rows = format->append(entry, rows_left, text);
+        if (!rows) return std::move(rows).error();
+        rows_left -= std::min(*rows, rows_left);
+        if (text.size() >= kFlushBytes || foreground.stopping()) {
+            if (Result<void> written = flush(); !written) return std::move(written).error();
+        }
+        return rows_left > 0 && !foreground.stopping();
+    };
+    const Result<void> read = read_binlog_files(options.binlog_files, config, take);
+    const Result<void> written = flush();
+    const Error* failed = nullptr;
+    if (!read) failed = &read.error();
+    if (read && !written) failed = &written.error();
+    if (failed == nullptr || failed->code == Errc::Closed || failed->code == Errc::Stopped)
+        return kExitDone;
+    std::cerr << "obcanal tail: " << failed->detail << '\n';
+    return kExitFailed;
+}
+
 int tail(TailOptions options) {
+    if (!options.binlog_files.empty()) return tail_files(std::move(options));
     Foreground foreground;
     Output output(STDOUT_FILENO, [&foreground] { return foreground.stopping(); });
     Printer printer(output, make_format(options, output), options.consumer.rows);
@@ -105,6 +146,14 @@ void add_tail(CLI::App& app, Run& chosen) {
         ->capture_default_str()
         ->check(CLI::IsMember({"auto", "always", "never"}));
     command->add_flag("--full", options->full, "pretty: never cut a value or a line");
+    command
+        ->add_option(
+            "--binlog-file",
+            options->binlog_files,
+            "read these binary logs of a MySQL or MariaDB server instead of asking an obcanal "
+            "server"
+        )
+        ->type_name("FILE");
     command->footer(
         "A batch is acknowledged when it is printed. With --count ending inside a batch, that "
         "batch is given back whole."

@@ -173,7 +173,7 @@ Awaitable<Result<void>> Instance::start() {
             {{"client", client.id.value}, {"filter", *client.filter}}
         );
     }
-    Result<std::unique_ptr<source::Source>> made = make_source_(config_, filter_);
+    Result<std::unique_ptr<source::Source>> made = make_source_(config_, filter_, lane_);
     if (!made) co_return std::move(made).error();
     source_ = std::move(made).value();
 

@@ -47,7 +47,8 @@ struct GetReply {
 using Cancelled = std::shared_ptr<std::atomic<bool>>;
 
 using SourceFactory = std::function<Result<std::unique_ptr<
-    source::Source>>(const config::InstanceConfig&, std::shared_ptr<const source::LiveFilter>)>;
+    source::
+        Source>>(const config::InstanceConfig&, std::shared_ptr<const source::LiveFilter>, BlockingLane&)>;
 
 class Instance : public std::enable_shared_from_this<Instance> {
  public:

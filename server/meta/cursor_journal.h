@@ -8,8 +8,8 @@
 #pragma once
 
 #include "protocol/base/crypto.h"
+#include "protocol/base/durable_file.h"
 #include "protocol/base/result.h"
-#include "server/meta/durable_file.h"
 
 #include <cstdint>
 #include <optional>

@@ -148,6 +148,7 @@ class Alteration {
             if (tokens_.take("SYSTEM")) version(true);
             return;
         }
+        if (at_two("PERIOD", "IF") || at_two("COLUMN", "GROUP")) return;
         if (at_constraint(tokens_)) {
             const std::vector<std::string> key = take_constraint(tokens_);
             primary_.insert(primary_.end(), key.begin(), key.end());
@@ -203,7 +204,7 @@ class Alteration {
             if (tokens_.peek().is_word(word)) return;
         }
         if (at_two("SYSTEM", "VERSIONING")) return version(false);
-        if (at_two("PERIOD", "FOR")) return;
+        if (at_two("PERIOD", "FOR") || at_two("PERIOD", "IF") || at_two("COLUMN", "GROUP")) return;
         const bool tablegroup =
             tokens_.peek().is_word("TABLEGROUP") && find_old("tablegroup") == columns_.end();
         if (tablegroup) return;
@@ -232,6 +233,15 @@ class Alteration {
     }
 
     void modify() {
+        for (const char* word : {"PARTITION", "SUBPARTITION", "CONSTRAINT"}) {
+            if (tokens_.peek().is_word(word)) return;
+        }
+        // OceanBase: the key becomes another one.
+        if (at_two("PRIMARY", "KEY")) {
+            drop_primary();
+            primary_ = take_constraint(tokens_);
+            return;
+        }
         tokens_.take("COLUMN");
         const bool tolerant = take_if_exists(tokens_);
         if (tokens_.peek().is('(')) {
@@ -285,7 +295,7 @@ class Alteration {
 
     void rename() {
         if (tokens_.take("COLUMN")) return rename_column();
-        for (const char* word : {"INDEX", "KEY", "CONSTRAINT", "PARTITION"}) {
+        for (const char* word : {"INDEX", "KEY", "CONSTRAINT", "PARTITION", "SUBPARTITION"}) {
             if (tokens_.peek().is_word(word)) return;
         }
         if (!tokens_.take("TO") && !tokens_.take("AS")) tokens_.take('=');

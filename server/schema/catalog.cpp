@@ -43,8 +43,10 @@ std::string backquoted(std::string_view name) {
 
 class Catalog::Statement {
  public:
-    Statement(Catalog& catalog, std::string_view sql, std::string_view default_schema)
-        : catalog_(catalog), tokens_(sql), default_schema_(default_schema) {}
+    Statement(
+        Catalog& catalog, std::string_view sql, std::string_view default_schema, const LogPoint& at
+    )
+        : catalog_(catalog), tokens_(sql), default_schema_(default_schema), at_(at) {}
 
     std::vector<TableChange> run() {
         while (!tokens_.at_end()) {
@@ -77,13 +79,35 @@ class Catalog::Statement {
 
     void note(const TableName& name, State state) { changes_.push_back({name, state}); }
 
+    void note_kept(const TableName& name) {
+        note(name, catalog_.find(name.schema, name.table) ? State::Known : State::Unknown);
+    }
+
+    // The source was asked after this statement, so what it said is newer.
+    bool is_later(const Entry& entry) const { return entry.asked && at_ < entry.asked->before; }
+
+    Entry* find(const TableName& name) {
+        const auto found = catalog_.tables_.find(catalog_.key(name));
+        return found == catalog_.tables_.end() ? nullptr : &found->second;
+    }
+
+    // What the table is right before this statement; null: nobody knows for sure.
+    TableDefinition* current(const TableName& name) {
+        Entry* entry = find(name);
+        if (entry == nullptr || !entry->definition) return nullptr;
+        if (entry->asked && at_ < entry->asked->after) return nullptr;
+        return &*entry->definition;
+    }
+
     void set(const TableName& name, std::optional<TableDefinition> definition) {
+        Entry& entry = catalog_.tables_[catalog_.key(name)];
+        if (!definition && is_later(entry)) return note(name, State::Known);
         note(name, definition ? State::Known : State::Unknown);
         if (definition) {
             definition->schema = name.schema;
             definition->table = name.table;
         }
-        catalog_.tables_[catalog_.key(name)] = std::move(definition);
+        entry = {std::move(definition), std::nullopt};
     }
 
     void erase(const TableName& name) {
@@ -113,7 +137,7 @@ class Catalog::Statement {
         const bool tolerant = take_if_exists(tokens_);
         const std::optional<TableName> name = table_name();
         if (!name) return;
-        if (tolerant && !replace && catalog_.tables_.contains(catalog_.key(*name))) return;
+        if (tolerant && !replace && find(*name) != nullptr) return note_kept(*name);
         set(*name, definition(*name));
     }
 
@@ -141,8 +165,8 @@ class Catalog::Statement {
     std::optional<TableDefinition> like() {
         const std::optional<TableName> model = table_name();
         if (!model) return std::nullopt;
-        const auto found = catalog_.tables_.find(catalog_.key(*model));
-        return found == catalog_.tables_.end() ? std::nullopt : found->second;
+        const TableDefinition* found = current(*model);
+        return found == nullptr ? std::nullopt : std::optional(*found);
     }
 
     // False: a SELECT adds columns that only the source knows.
@@ -185,7 +209,7 @@ class Catalog::Statement {
         const bool tolerant = take_if_exists(tokens_);
         const std::optional<TableName> name = table_name();
         if (!name) return;
-        if (tolerant && !replace && catalog_.tables_.contains(catalog_.key(*name))) return;
+        if (tolerant && !replace && find(*name) != nullptr) return note_kept(*name);
         TableDefinition table;
         for (const SequenceColumn& column : kSequenceColumns) {
             table.columns.push_back(
@@ -199,6 +223,7 @@ class Catalog::Statement {
         take_if_exists(tokens_);
         if (!tokens_.peek().is_name()) return;
         const std::string name = tokens_.next().value();
+        note({name, {}}, State::Known);
         while (!tokens_.at_statement_end()) {
             if (const std::optional<std::string> charset = take_charset(tokens_)) {
                 if (!charset->empty()) catalog_.database_charsets_[name] = *charset;
@@ -218,9 +243,9 @@ class Catalog::Statement {
         const std::optional<TableName> name = table_name();
         if (!name) return;
         take_wait(tokens_);
-        const auto found = catalog_.tables_.find(catalog_.key(*name));
-        const bool known = found != catalog_.tables_.end() && found->second.has_value();
-        TableDefinition table = known ? *found->second : TableDefinition{};
+        const TableDefinition* before = current(*name);
+        const bool known = before != nullptr;
+        TableDefinition table = known ? *before : TableDefinition{};
         const AlterOutcome outcome = alter_table(tokens_, table, default_schema_);
         if (outcome.renamed_to) erase(*name);
         const TableName& now = outcome.renamed_to ? *outcome.renamed_to : *name;
@@ -248,13 +273,12 @@ class Catalog::Statement {
         if (!tokens_.peek().is_name()) return;
         const std::string schema = tokens_.next().value();
         catalog_.database_charsets_.erase(schema);
+        note({schema, {}}, State::Gone);
         const std::string folded = catalog_.key({schema, {}}).schema;
         std::erase_if(catalog_.tables_, [&](const auto& entry) {
             if (entry.first.schema != folded) return false;
-            note(
-                entry.second ? TableName{entry.second->schema, entry.second->table} : entry.first,
-                State::Gone
-            );
+            const std::optional<TableDefinition>& known = entry.second.definition;
+            note(known ? TableName{known->schema, known->table} : entry.first, State::Gone);
             return true;
         });
     }
@@ -266,10 +290,11 @@ class Catalog::Statement {
         if (!tokens_.take("ON")) return;
         const std::optional<TableName> name = table_name();
         if (!primary || !name) return;
-        const auto found = catalog_.tables_.find(catalog_.key(*name));
-        if (found == catalog_.tables_.end() || !found->second) return;
-        for (ColumnDefinition& column : found->second->columns) column.is_key = false;
-        note(*name, State::Known);
+        const TableDefinition* before = current(*name);
+        if (before == nullptr) return set(*name, std::nullopt);
+        TableDefinition table = *before;
+        for (ColumnDefinition& column : table.columns) column.is_key = false;
+        set(*name, std::move(table));
     }
 
     void rename() {
@@ -281,9 +306,8 @@ class Catalog::Statement {
             if (!from || !tokens_.take("TO")) return;
             const std::optional<TableName> to = table_name();
             if (!to) return;
-            const auto found = catalog_.tables_.find(catalog_.key(*from));
             std::optional<TableDefinition> moved;
-            if (found != catalog_.tables_.end()) moved = std::move(found->second);
+            if (TableDefinition* table = current(*from)) moved = std::move(*table);
             erase(*from);
             set(*to, std::move(moved));
         } while (tokens_.take(','));
@@ -292,21 +316,31 @@ class Catalog::Statement {
     Catalog& catalog_;
     TokenReader tokens_;
     std::string default_schema_;
+    const LogPoint& at_;
     std::vector<TableChange> changes_;
 };
 
-std::vector<TableChange> Catalog::apply(std::string_view sql, std::string_view default_schema) {
-    return Statement(*this, sql, default_schema).run();
+std::vector<TableChange> Catalog::apply(
+    std::string_view sql, std::string_view default_schema, const LogPoint& at
+) {
+    return Statement(*this, sql, default_schema, at).run();
 }
 
 const TableDefinition* Catalog::find(std::string_view schema, std::string_view table) const {
     const auto found = tables_.find(key({std::string(schema), std::string(table)}));
-    return found == tables_.end() || !found->second ? nullptr : &*found->second;
+    if (found == tables_.end() || !found->second.definition) return nullptr;
+    return &*found->second.definition;
 }
 
-void Catalog::put(TableDefinition table) {
+void Catalog::put(TableDefinition table, std::optional<AskedBetween> asked) {
     const TableName name = key({table.schema, table.table});
-    tables_[name] = std::move(table);
+    tables_[name] = {std::move(table), std::move(asked)};
+}
+
+void Catalog::set_unknown(const TableName& name) { tables_[key(name)] = {}; }
+
+void Catalog::put_database(std::string_view name, std::string_view charset) {
+    database_charsets_.insert_or_assign(std::string(name), std::string(charset));
 }
 
 void Catalog::forget(std::string_view schema, std::string_view table) {
@@ -315,8 +349,8 @@ void Catalog::forget(std::string_view schema, std::string_view table) {
 
 std::vector<const TableDefinition*> Catalog::tables() const {
     std::vector<const TableDefinition*> known;
-    for (const auto& [name, table] : tables_) {
-        if (table) known.push_back(&*table);
+    for (const auto& [name, entry] : tables_) {
+        if (entry.definition) known.push_back(&*entry.definition);
     }
     return known;
 }
@@ -329,6 +363,19 @@ TableName Catalog::key(TableName name) const {
 const std::string& Catalog::charset_of(const std::string& schema) const {
     const auto found = database_charsets_.find(schema);
     return found == database_charsets_.end() ? options_.charset : found->second;
+}
+
+std::optional<TableDefinition> read_definition(std::string_view create_sql, const TableName& name) {
+    Catalog scratch;
+    const std::vector<TableChange> changes = scratch.apply(create_sql, name.schema);
+    if (changes.size() != 1) return std::nullopt;
+    const TableName& made = changes.front().name;
+    const TableDefinition* found = scratch.find(made.schema, made.table);
+    if (found == nullptr) return std::nullopt;
+    TableDefinition table = *found;
+    table.schema = name.schema;
+    table.table = name.table;
+    return table;
 }
 
 std::string create_statement(const TableDefinition& table) {

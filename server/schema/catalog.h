@@ -3,6 +3,8 @@
 // and put() it. No statement, however broken, stops the catalog. Feed strand.
 #pragma once
 
+#include "server/schema/definition_source.h"
+#include "server/schema/log_point.h"
 #include "server/schema/names.h"
 #include "server/schema/sql_tokens.h"
 #include "server/schema/table_definition.h"
@@ -18,7 +20,7 @@ namespace obcanal::schema {
 struct TableChange {
     enum class State : uint8_t { Known, Unknown, Gone };
 
-    TableName name;
+    TableName name;  // without a table: the database itself
     State state = State::Known;
 };
 
@@ -31,17 +33,34 @@ class Catalog {
  public:
     explicit Catalog(CatalogOptions options = {}) : options_(std::move(options)) {}
 
-    // Every statement of the log, in order; what is no DDL changes nothing. The tables it touched.
-    std::vector<TableChange> apply(std::string_view sql, std::string_view default_schema);
+    // Every statement of the log, in order; what is no DDL changes nothing. The tables that it
+    // names, changed or not; of others nothing. `at`: where the statement stands; what the source
+    // said later than that about a table has the statement's work in it already.
+    std::vector<TableChange> apply(
+        std::string_view sql, std::string_view default_schema, const LogPoint& at = {}
+    );
 
     // Nothing: Unknown, or never heard of. Valid until the next apply() or put().
     const TableDefinition* find(std::string_view schema, std::string_view table) const;
-    // As read from the source, e.g. by apply() of what SHOW CREATE TABLE says.
-    void put(TableDefinition table);
+    // As the source has it, at a point between the two of `asked`; nothing: where the log is now.
+    void put(TableDefinition table, std::optional<AskedBetween> asked = std::nullopt);
+    void set_unknown(const TableName& name);
     void forget(std::string_view schema, std::string_view table);
+    void put_database(std::string_view name, std::string_view charset);
+
+    struct Entry {
+        std::optional<TableDefinition> definition;  // nothing: Unknown
+        std::optional<AskedBetween> asked;
+    };
 
     // All tables that are known, ordered by name.
     std::vector<const TableDefinition*> tables() const;
+    // The Unknown ones as well.
+    const std::map<TableName, Entry>& entries() const { return tables_; }
+    const std::map<std::string, std::string, std::less<>>& databases() const {
+        return database_charsets_;
+    }
+    const CatalogOptions& options() const { return options_; }
 
  private:
     class Statement;
@@ -51,9 +70,12 @@ class Catalog {
     const std::string& charset_of(const std::string& schema) const;
 
     CatalogOptions options_;
-    std::map<TableName, std::optional<TableDefinition>> tables_;  // nothing: Unknown
+    std::map<TableName, Entry> tables_;
     std::map<std::string, std::string, std::less<>> database_charsets_;
 };
+
+// What SHOW CREATE TABLE says of a table; nothing: not understood.
+std::optional<TableDefinition> read_definition(std::string_view create_sql, const TableName& name);
 
 // A CREATE TABLE statement that gives the same definition back: how snapshots keep a table.
 std::string create_statement(const TableDefinition& table);

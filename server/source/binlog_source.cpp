@@ -4,6 +4,7 @@
 #include "protocol/base/crypto.h"
 #include "protocol/base/text.h"
 #include "protocol/net/asio.h"
+#include "server/schema/file_schema_store.h"
 
 #include <unistd.h>
 
@@ -65,17 +66,26 @@ bool accepts(const std::vector<std::string>& accepted, const std::string& value)
            std::find(accepted.begin(), accepted.end(), value) != accepted.end();
 }
 
+// Beside the cursors; lost with them where they are kept in memory only.
+std::unique_ptr<schema::SchemaStore> schema_store(const config::InstanceConfig& config) {
+    if (config.meta == config::MetaKind::Memory)
+        return std::make_unique<schema::MemorySchemaStore>();
+    return std::make_unique<schema::FileSchemaStore>(config.file_data_dir, config.destination);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Source>> BinlogSource::make(
-    const config::InstanceConfig& config, std::shared_ptr<const LiveFilter> filter
+    const config::InstanceConfig& config,
+    std::shared_ptr<const LiveFilter> filter,
+    BlockingLane& lane
 ) {
     if (!config.binlog.master.address) {
         return Error{
             Errc::BadConfig, Retry::Never, "canal.instance.master.address names no server"
         };
     }
-    std::unique_ptr<BinlogSource> source(new BinlogSource(config, std::move(filter)));
+    std::unique_ptr<BinlogSource> source(new BinlogSource(config, std::move(filter), lane));
     auto columns = filter::ColumnFilter::parse(config.filter_field, config.filter_black_field);
     if (!columns) return std::move(columns).error();
     for (const config::MysqlServer& server : source->servers_) {
@@ -86,13 +96,17 @@ Result<std::unique_ptr<Source>> BinlogSource::make(
 }
 
 BinlogSource::BinlogSource(
-    const config::InstanceConfig& config, std::shared_ptr<const LiveFilter> filter
+    const config::InstanceConfig& config,
+    std::shared_ptr<const LiveFilter> filter,
+    BlockingLane& lane
 )
     : config_(config),
       log_(config.destination),
       filter_(std::move(filter)),
       replica_host_(own_replica_name()),
       told_(std::make_shared<SettledPosition>()),
+      lane_(lane),
+      schemas_({}, schema_store(config)),
       definitions_([this] { return connection_options(); }) {
     servers_.push_back(config.binlog.master);
     if (config.binlog.standby.address) servers_.push_back(config.binlog.standby);
@@ -175,17 +189,15 @@ Awaitable<Result<void>> BinlogSource::check_server(MysqlConnection& connection) 
     replica_uuid_ = replica_uuid(config_.destination, replica_host_, replica_id_);
     Result<void> looked = co_await look_for_twin(connection);
     if (!looked) co_return looked;
+    schemas_.describe_server({facts_.names_ignore_case, facts_.charset});
     if (translator_) co_return Result<void>{};
-    catalog_ = std::make_unique<schema::Catalog>(
-        schema::CatalogOptions{facts_.names_ignore_case, facts_.charset}
-    );
     BinlogColumnOptions columns;
     Result<std::shared_ptr<const TimeZone>> zone = TimeZone::open("");
     if (!zone) co_return std::move(zone).error();
     columns.zone = std::move(*zone);
     if (!equals_ignore_case(config_.binlog.charset, "UTF-8"))
         columns.charset = to_lower(config_.binlog.charset);
-    auto made = BinlogTranslator::make(config_, *catalog_, *filter_, std::move(columns), state_);
+    auto made = BinlogTranslator::make(config_, schemas_, *filter_, std::move(columns), state_);
     if (!made) co_return std::move(made).error();
     translator_ = std::move(*made);
     co_return Result<void>{};
@@ -268,12 +280,36 @@ Awaitable<Result<BinlogStart>> BinlogSource::find_start(MysqlConnection& connect
     co_return start;
 }
 
-void BinlogSource::put_table(const schema::TableAnswer& answer) {
-    catalog_->forget(answer.name.schema, answer.name.table);
-    if (!answer.create_sql.empty()) catalog_->apply(answer.create_sql, answer.name.schema);
+// The tables as they were where the log goes on.
+Awaitable<Result<void>> BinlogSource::restore_schemas(const BinlogStart& start) {
+    schema::LogMoment moment{{start.point.file, start.point.offset}, 0};
+    // What that event did to the tables is behind us.
+    if (start.point.done) ++moment.point.offset;
+    if (resume_) moment.time_ms = resume_->timestamp_ms;
+    const bool continues = resume_ && !to_latest_;
+    const auto kind = continues ? schema::StartKind::Continues : schema::StartKind::Chosen;
+    const std::string origin = server().address->text();
+    Result<bool> known = false;
+    const auto restore = [&] { known = schemas_.restore(moment, origin, kind); };
+    co_await lane_.run(restore);
+    if (!known) co_return std::move(known).error();
+    if (!*known) {
+        Result<void> taken = co_await take_snapshot(std::move(moment));
+        if (!taken) co_return taken;
+    }
+    Result<void> saved = co_await save_schemas();
+    co_return saved;
 }
 
-Awaitable<Result<void>> BinlogSource::take_snapshot() {
+Awaitable<Result<void>> BinlogSource::save_schemas() {
+    Result<void> saved;
+    if (!schemas_.unsaved()) co_return saved;
+    const auto save = [&] { saved = schemas_.save(); };
+    co_await lane_.run(save);
+    co_return saved;
+}
+
+Awaitable<Result<void>> BinlogSource::take_snapshot(schema::LogMoment start) {
     const std::shared_ptr<const filter::TableFilter> filter = filter_->current();
     const schema::DefinitionSource::Wanted wanted =
         [filter](std::string_view schema, std::string_view table) {
@@ -281,9 +317,8 @@ Awaitable<Result<void>> BinlogSource::take_snapshot() {
         };
     Result<schema::FetchedSchema> fetched = co_await definitions_.fetch_all(wanted);
     if (!fetched) co_return std::move(fetched).error().in("definitions of the tables");
-    for (const schema::TableAnswer& table : fetched->tables) put_table(table);
+    schemas_.begin_with(*fetched, start);
     log_.info("definitions of the tables read", {{"tables", fetched->tables.size()}});
-    snapshot_taken_ = true;
     co_return Result<void>{};
 }
 
@@ -291,7 +326,7 @@ Awaitable<Result<void>> BinlogSource::describe_table(schema::TableName name) {
     const std::string text = name.schema + "." + name.table;
     Result<schema::FetchedTable> fetched = co_await definitions_.fetch(name);
     if (fetched) {
-        put_table(fetched->table);
+        schemas_.define(*fetched, translator_->moment());
         const char* found = fetched->table.create_sql.empty() ? "is gone" : "read again";
         log_.info("definition of a table", {{"table", text}, {"source", found}});
         co_return Result<void>{};
@@ -310,10 +345,8 @@ Awaitable<Result<void>> BinlogSource::describe_table(schema::TableName name) {
 Awaitable<Result<void>> BinlogSource::begin_log(MysqlConnection& connection) {
     Result<BinlogStart> start = co_await find_start(connection);
     if (!start) co_return std::move(start).error();
-    if (!snapshot_taken_) {
-        Result<void> taken = co_await take_snapshot();
-        if (!taken) co_return taken;
-    }
+    Result<void> restored = co_await restore_schemas(*start);
+    if (!restored) co_return restored;
     std::optional<ExecutedGtids> executed;
     if (config_.binlog.gtid_on) {
         auto parsed = ExecutedGtids::parse(start->point.executed, facts_.mariadb);
@@ -379,13 +412,15 @@ Awaitable<Result<void>> BinlogSource::take_event(Bytes event, ChangeSink& out) {
     if (!begun) co_return begun;
     for (;;) {
         Result<bool> more = translator_->next();
-        if (!more && translator_->missing_table()) {
+        if (!more) co_return std::move(more).error();
+        if (translator_->missing_table()) {
             const schema::TableName name = *translator_->missing_table();
             Result<void> described = co_await describe_table(name);
             if (!described) co_return described;
-            continue;
         }
-        if (!more) co_return std::move(more).error();
+        // Durable before a cursor can come behind it.
+        Result<void> saved = co_await save_schemas();
+        if (!saved) co_return saved;
         if (!*more) co_return Result<void>{};
         Result<void> emitted = co_await out.emit(translator_->changes());
         if (!emitted) co_return emitted;

@@ -5,9 +5,10 @@
 
 #include "protocol/base/log.h"
 #include "protocol/net/notifier.h"
+#include "protocol/net/runtime.h"
 #include "protocol/net/task_group.h"
 #include "server/config/instance_config.h"
-#include "server/schema/catalog.h"
+#include "server/schema/schema_log.h"
 #include "server/source/binlog_definitions.h"
 #include "server/source/binlog_position.h"
 #include "server/source/binlog_server.h"
@@ -26,8 +27,11 @@ namespace obcanal::source {
 class BinlogSource : public Source, private LogOpener {
  public:
     // BadConfig: no address, a value that can't be used, a column filter that can't be read.
+    // `lane` outlives this and writes the schema history.
     static Result<std::unique_ptr<Source>> make(
-        const config::InstanceConfig& config, std::shared_ptr<const LiveFilter> filter
+        const config::InstanceConfig& config,
+        std::shared_ptr<const LiveFilter> filter,
+        BlockingLane& lane
     );
     ~BinlogSource() override;
 
@@ -38,7 +42,11 @@ class BinlogSource : public Source, private LogOpener {
     const SourceState& state() const override { return state_; }
 
  private:
-    BinlogSource(const config::InstanceConfig& config, std::shared_ptr<const LiveFilter> filter);
+    BinlogSource(
+        const config::InstanceConfig& config,
+        std::shared_ptr<const LiveFilter> filter,
+        BlockingLane& lane
+    );
 
     const config::MysqlServer& server() const { return servers_[server_index_]; }
     Result<client::MysqlOptions> connection_options();
@@ -59,9 +67,10 @@ class BinlogSource : public Source, private LogOpener {
     void note_failure(const std::string& cause);
     Awaitable<Result<void>> take_event(Bytes event, ChangeSink& out);
     Awaitable<Result<void>> describe_table(schema::TableName name);
-    Awaitable<Result<void>> take_snapshot();
+    Awaitable<Result<void>> restore_schemas(const BinlogStart& start);
+    Awaitable<Result<void>> take_snapshot(schema::LogMoment start);
+    Awaitable<Result<void>> save_schemas();
     Awaitable<Result<void>> tell_settled(ChangeSink& out);
-    void put_table(const schema::TableAnswer& answer);
     canal::LogPosition settled_position() const;
 
     config::InstanceConfig config_;
@@ -75,8 +84,8 @@ class BinlogSource : public Source, private LogOpener {
     std::string replica_host_;
 
     std::shared_ptr<SettledPosition> told_;
-    std::unique_ptr<schema::Catalog> catalog_;
-    bool snapshot_taken_ = false;
+    BlockingLane& lane_;
+    schema::SchemaLog schemas_;
     BinlogDefinitions definitions_;
     std::unique_ptr<BinlogTranslator> translator_;
     ServerFacts facts_;

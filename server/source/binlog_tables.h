@@ -7,7 +7,7 @@
 #include "protocol/mysql/row_cells.h"
 #include "protocol/mysql/table_map.h"
 #include "server/filter/column_filter.h"
-#include "server/schema/catalog.h"
+#include "server/schema/schema_log.h"
 #include "server/source/binlog_columns.h"
 #include "server/source/source.h"
 
@@ -31,22 +31,24 @@ struct BinlogTable {
 
 class BinlogTables {
  public:
-    // `catalog` and `filter` outlive this. `leave_out_unknown`: rows of tables that cannot be
-    // described are left out instead of being an error (canal.instance.filter.table.error).
+    // `schemas`, `filter` and `state` outlive this. `leave_out_unknown`: rows of tables that nobody
+    // can describe are left out (canal.instance.filter.table.error).
     BinlogTables(
-        const schema::Catalog& catalog,
+        schema::SchemaLog& schemas,
         filter::ColumnFilter columns,
         const LiveFilter& filter,
         BinlogColumnOptions options,
-        bool leave_out_unknown
+        bool leave_out_unknown,
+        SourceState& state
     );
 
-    // Takes in a table map. NotFound names a wanted table that the catalog does not know, or not
-    // with these columns.
-    // `last_try`: the source was asked about the table.
-    Result<void> add(const mysql::Event& event, const mysql::BinlogFormat& format, bool last_try);
-    // The table that the last add() found unknown.
-    const std::optional<schema::TableName>& missing() const { return missing_; }
+    // Takes in a table map. A name in the result: of a wanted table that neither history nor event
+    // describe with these columns; nothing was taken in, the source may be asked, and add() called
+    // again with `asked`. Then what the event says has to do: columns without names become @1, @2
+    // and so on.
+    Result<std::optional<schema::TableName>> add(
+        const mysql::Event& event, const mysql::BinlogFormat& format, bool asked
+    );
     // Null: no table map of this stream had the number.
     const BinlogTable* find(uint64_t id) const;
     // Plans that were handed out are gone after both: the catalog changed, or another log begins;
@@ -58,16 +60,23 @@ class BinlogTables {
     }
 
  private:
-    Result<void> describe(const mysql::TableMap& map, BinlogTable& table, bool last_try);
+    // Null: nobody knows the table with these columns.
+    const schema::TableDefinition* definition_of(const mysql::TableMap& map);
+    void describe(
+        const mysql::TableMap& map, const schema::TableDefinition& definition, BinlogTable& table
+    );
+    Result<void> describe_unknown(
+        const mysql::TableMap& map, const mysql::BinlogFormat& format, BinlogTable& table
+    );
 
-    const schema::Catalog& catalog_;
+    schema::SchemaLog& schemas_;
     const LiveFilter& filter_;
     std::shared_ptr<const filter::TableFilter> current_;
     uint64_t filter_version_;
     filter::ColumnFilter columns_;
     BinlogColumnOptions options_;
     bool leave_out_unknown_;
-    std::optional<schema::TableName> missing_;
+    SourceState& state_;
     std::unordered_map<uint64_t, BinlogTable> tables_;
 };
 

@@ -36,7 +36,7 @@ bool is_dml(EventType type) {
 
 Result<std::unique_ptr<BinlogTranslator>> BinlogTranslator::make(
     const config::InstanceConfig& config,
-    schema::Catalog& catalog,
+    schema::SchemaLog& schemas,
     const LiveFilter& filter,
     BinlogColumnOptions options,
     SourceState& state
@@ -44,23 +44,28 @@ Result<std::unique_ptr<BinlogTranslator>> BinlogTranslator::make(
     auto columns = filter::ColumnFilter::parse(config.filter_field, config.filter_black_field);
     if (!columns) return std::move(columns).error();
     return std::unique_ptr<BinlogTranslator>(new BinlogTranslator(
-        config, catalog, std::move(*columns), filter, std::move(options), state
+        config, schemas, std::move(*columns), filter, std::move(options), state
     ));
 }
 
 BinlogTranslator::BinlogTranslator(
     const config::InstanceConfig& config,
-    schema::Catalog& catalog,
+    schema::SchemaLog& schemas,
     filter::ColumnFilter columns,
     const LiveFilter& filter,
     BinlogColumnOptions options,
     SourceState& state
 )
     : config_(config),
-      catalog_(catalog),
+      schemas_(schemas),
       state_(state),
       tables_(
-          catalog, std::move(columns), filter, std::move(options), config.binlog.filter_table_error
+          schemas,
+          std::move(columns),
+          filter,
+          std::move(options),
+          config.binlog.filter_table_error,
+          state
       ) {}
 
 void BinlogTranslator::begin_stream(
@@ -163,7 +168,7 @@ Result<bool> BinlogTranslator::next() {
         if (missing_) again_ = event;
         last_try_ = false;
         if (!taken) return located(std::move(taken).error());
-        if (!changes_.empty()) return true;
+        if (!changes_.empty() || missing_) return true;
     }
     while (payload_) {
         const auto bytes = payload_->next();
@@ -178,7 +183,7 @@ Result<bool> BinlogTranslator::next() {
         auto taken = take(*inner);
         if (missing_) again_ = *inner;
         if (!taken) return located(std::move(taken).error());
-        if (!changes_.empty()) return true;
+        if (!changes_.empty() || missing_) return true;
     }
     if (!group_ && !resume_) {
         settled_.file = file_;
@@ -198,8 +203,9 @@ Result<void> BinlogTranslator::take(const Event& event) {
         case LogEvent::ExecuteLoadQuery: return take_query(event);
         case LogEvent::TableMap: {
             auto added = tables_.add(event, reader_.format(), last_try_);
-            if (!added && !last_try_) missing_ = tables_.missing();
-            return added;
+            if (!added) return std::move(added).error();
+            missing_ = std::move(*added);
+            return {};
         }
         case LogEvent::Xid: {
             const auto xid = mysql::parse_xid(event);
@@ -262,6 +268,10 @@ Result<void> BinlogTranslator::take(const Event& event) {
         Retry::Never,
         mysql::event_type_name(event.header.type) + ": not known, and not marked as ignorable"
     };
+}
+
+schema::LogMoment BinlogTranslator::moment() const {
+    return {{file_, static_cast<uint64_t>(mark_.offset)}, mark_.execute_ms};
 }
 
 canal::TxnMark BinlogTranslator::txn_mark() {
@@ -459,7 +469,7 @@ bool BinlogTranslator::passes(const schema::DdlEffect& effect) const {
 Result<void> BinlogTranslator::take_statement(const mysql::QueryEvent& query) {
     end_lone_group();
     const std::vector<schema::DdlEffect> effects = schema::read_ddl(query.sql, query.schema);
-    if (!catalog_.apply(query.sql, query.schema).empty()) tables_.forget();
+    if (!schemas_.apply(query.sql, query.schema, moment()).empty()) tables_.forget();
     if (effects.empty() || skipping()) return {};
     const schema::DdlEffect& first = effects.front();
     const bool wanted = std::any_of(effects.begin(), effects.end(), [this](const auto& effect) {

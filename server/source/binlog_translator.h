@@ -1,15 +1,14 @@
-// Turns the events of one binlog into Changes: transactions, rows, DDL, statements; keeps the
-// catalog at the stream's position and leaves out what no filter wants. Keeps no I/O; no heap use
-// per row. Feed strand.
+// Turns the events of one binlog into Changes: transactions, rows, DDL, statements; keeps the table
+// definitions at the stream's position and leaves out what no filter wants. Keeps no I/O; no heap
+// use per row. Feed strand.
 #pragma once
 
 #include "protocol/canal/change.h"
 #include "protocol/mysql/binlog_event.h"
 #include "protocol/mysql/compression.h"
 #include "server/config/instance_config.h"
-#include "server/schema/catalog.h"
 #include "server/schema/ddl_reader.h"
-#include "server/schema/names.h"
+#include "server/schema/schema_log.h"
 #include "server/source/binlog_position.h"
 #include "server/source/binlog_tables.h"
 #include "server/source/source.h"
@@ -25,10 +24,10 @@ namespace obcanal::source {
 
 class BinlogTranslator {
  public:
-    // `catalog`, `filter` and `state` outlive this. BadConfig: a column filter that cannot be read.
+    // `schemas`, `filter` and `state` outlive this. BadConfig: a column filter that cannot be read.
     static Result<std::unique_ptr<BinlogTranslator>> make(
         const config::InstanceConfig& config,
-        schema::Catalog& catalog,
+        schema::SchemaLog& schemas,
         const LiveFilter& filter,
         BinlogColumnOptions options,
         SourceState& state
@@ -58,11 +57,14 @@ class BinlogTranslator {
     // `event`: exactly one, which must stay where it is until next() has said that it is used up.
     Result<void> begin(Bytes event);
     // Fills changes() with what can be emitted together; false when the event is used up. An Error
-    // names event type and position. After one with missing_table(), next() tries again.
+    // names event type and position.
     Result<bool> next();
-    // The table that the catalog has to know first.
-    const std::optional<schema::TableName>& missing_table() const { return missing_; }
     std::span<const canal::Change> changes() const { return changes_; }
+    // A table whose rows come next and whose definition is not known. The source may be asked and
+    // SchemaLog::define() be called; the following next() goes on with what there is.
+    const std::optional<schema::TableName>& missing_table() const { return missing_; }
+    // Where the event under way stands.
+    schema::LogMoment moment() const;
 
     std::string_view file() const { return file_; }
     uint64_t position() const { return position_; }  // behind the last event
@@ -70,7 +72,7 @@ class BinlogTranslator {
  private:
     BinlogTranslator(
         const config::InstanceConfig& config,
-        schema::Catalog& catalog,
+        schema::SchemaLog& schemas,
         filter::ColumnFilter columns,
         const LiveFilter& filter,
         BinlogColumnOptions options,
@@ -116,7 +118,7 @@ class BinlogTranslator {
     canal::TxnMark txn_mark();
 
     const config::InstanceConfig& config_;
-    schema::Catalog& catalog_;
+    schema::SchemaLog& schemas_;
     SourceState& state_;
     BinlogTables tables_;
     mysql::EventReader reader_;

@@ -2,6 +2,7 @@
 
 #include "protocol/base/clock.h"
 #include "protocol/net/asio.h"
+#include "protocol/net/runtime.h"
 #include "server/source/registry.h"
 
 #include <algorithm>
@@ -99,7 +100,11 @@ Awaitable<void> stream_briefly(
     auto live = std::make_shared<const LiveFilter>(
         std::make_shared<const filter::TableFilter>(std::move(filter).value())
     );
-    Result<std::unique_ptr<Source>> made = make_source(config, std::move(live));
+    // The files of a server that may be running are not ours.
+    config::InstanceConfig forgetful = config;
+    forgetful.meta = config::MetaKind::Memory;
+    BlockingLane lane;
+    Result<std::unique_ptr<Source>> made = make_source(forgetful, std::move(live), lane);
     if (!made) {
         to.problem(made.error().detail, remedy_of(made.error(), config));
         co_return;

@@ -7,13 +7,15 @@
 namespace obcanal::source {
 
 Result<std::unique_ptr<Source>> make_source(
-    const config::InstanceConfig& config, std::shared_ptr<const LiveFilter> filter
+    const config::InstanceConfig& config,
+    std::shared_ptr<const LiveFilter> filter,
+    BlockingLane& lane
 ) {
     switch (config.source) {
         case config::SourceKind::Oblogproxy: return OblogSource::make(config, std::move(filter));
         case config::SourceKind::Binlog: break;
     }
-    return BinlogSource::make(config, std::move(filter));
+    return BinlogSource::make(config, std::move(filter), lane);
 }
 
 std::string_view logfile_name(const config::InstanceConfig& config) {

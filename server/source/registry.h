@@ -2,6 +2,7 @@
 #pragma once
 
 #include "protocol/base/result.h"
+#include "protocol/net/runtime.h"
 #include "server/config/instance_config.h"
 #include "server/source/source.h"
 
@@ -10,8 +11,11 @@
 
 namespace obcanal::source {
 
+// `lane` outlives the source; what has to be durable is written there.
 Result<std::unique_ptr<Source>> make_source(
-    const config::InstanceConfig& config, std::shared_ptr<const LiveFilter> filter
+    const config::InstanceConfig& config,
+    std::shared_ptr<const LiveFilter> filter,
+    BlockingLane& lane
 );
 // Header.logfileName for sources whose log has no files; empty for others.
 std::string_view logfile_name(const config::InstanceConfig& config);

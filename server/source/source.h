@@ -88,6 +88,7 @@ struct SourceState {
     std::atomic<uint64_t> rows{0};
     std::atomic<uint64_t> connections{0};
     std::atomic<uint64_t> repeated_transactions{0};  // sent again after a reconnect and left out
+    std::atomic<uint64_t> unnamed_tables{0};         // whose columns nobody could name
     std::atomic<bool> connected{false};
 
     // In words, for people.

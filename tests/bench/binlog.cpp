@@ -122,7 +122,7 @@ class Entries {
         : filter_(std::make_shared<const filter::TableFilter>(
               filter::TableFilter::compile(config_.filter_regex, config_.filter_black_regex).value()
           )),
-          translator_(source::BinlogTranslator::make(config_, catalog_, filter_, {}, state_).value()
+          translator_(source::BinlogTranslator::make(config_, schemas_, filter_, {}, state_).value()
           ),
           encoder_("") {
         translator_->begin_stream({"mysql-bin.000001", 4}, std::nullopt, false, 0);
@@ -169,7 +169,7 @@ class Entries {
     }
 
     config::InstanceConfig config_;
-    schema::Catalog catalog_;
+    schema::SchemaLog schemas_;
     source::LiveFilter filter_;
     source::SourceState state_;
     std::unique_ptr<source::BinlogTranslator> translator_;

@@ -124,12 +124,14 @@ class ScriptedSource : public source::Source {
 }  // namespace
 
 SourceFactory scripted_source(std::shared_ptr<Script> script, Executor feed_strand) {
-    return [script = std::move(script),
-            feed_strand](const config::InstanceConfig&, std::shared_ptr<const source::LiveFilter>)
-               -> Result<std::unique_ptr<source::Source>> {
-        return std::unique_ptr<source::Source>(std::make_unique<ScriptedSource>(script, feed_strand)
-        );
-    };
+    return
+        [script = std::move(script),
+         feed_strand](const config::InstanceConfig&, std::shared_ptr<const source::LiveFilter>, BlockingLane&)
+            -> Result<std::unique_ptr<source::Source>> {
+            return std::unique_ptr<source::Source>(
+                std::make_unique<ScriptedSource>(script, feed_strand)
+            );
+        };
 }
 
 }  // namespace obcanal::instance

@@ -390,10 +390,10 @@ TEST(Catalog, ChangesNameWhatWasTouched) {
         return out;
     };
     EXPECT_EQ(touched("create table t (a int)"), "s.t=0 ");
-    EXPECT_EQ(touched("create table if not exists t (b int)"), "");
+    EXPECT_EQ(touched("create table if not exists t (b int)"), "s.t=0 ");
     EXPECT_EQ(touched("create table x.u like t"), "x.u=0 ");
     EXPECT_EQ(touched("create table v like nowhere"), "s.v=1 ");
-    EXPECT_EQ(touched("create table if not exists v (a int)"), "");  // there, but not known
+    EXPECT_EQ(touched("create table if not exists v (a int)"), "s.v=1 ");  // there, but not known
     EXPECT_EQ(touched("rename table t to t_old, x.u to t"), "s.t=2 s.t_old=0 x.u=2 s.t=0 ");
     EXPECT_EQ(touched("alter table t add b int, rename to x.t"), "s.t=2 x.t=0 ");
     EXPECT_EQ(touched("alter table never_seen add b int"), "s.never_seen=1 ");
@@ -401,7 +401,8 @@ TEST(Catalog, ChangesNameWhatWasTouched) {
     EXPECT_EQ(touched("create sequence q"), "s.q=0 ");
     EXPECT_EQ(catalog.find("s", "q")->columns.size(), 8U);
     EXPECT_EQ(touched("grant all on *.* to u"), "");
-    EXPECT_EQ(touched("drop schema s"), "s.never_seen=2 s.q=2 s.v=2 ");
+    EXPECT_EQ(touched("drop schema s"), "s.=2 s.never_seen=2 s.q=2 s.v=2 ");
+    EXPECT_EQ(touched("create database s charset latin1"), "s.=0 ");
 }
 
 TEST(Catalog, OnlineSchemaChangeTools) {

@@ -53,7 +53,7 @@ class Replay {
           filter_(std::make_shared<const filter::TableFilter>(
               filter::TableFilter::compile(config.filter_regex, config.filter_black_regex).value()
           )),
-          translator_(BinlogTranslator::make(config_, catalog_, filter_, {}, state_).value()) {}
+          translator_(BinlogTranslator::make(config_, schemas_, filter_, {}, state_).value()) {}
 
     Result<void> run(const std::string& file, const std::string& log) {
         constexpr size_t kMagic = 4;
@@ -103,7 +103,7 @@ class Replay {
     }
 
     config::InstanceConfig config_;
-    schema::Catalog catalog_;
+    schema::SchemaLog schemas_;
     LiveFilter filter_;
     SourceState state_;
     std::unique_ptr<BinlogTranslator> translator_;

@@ -1,4 +1,4 @@
-#include "server/meta/durable_file.h"
+#include "protocol/base/durable_file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -9,7 +9,7 @@
 #include <filesystem>
 #include <system_error>
 
-namespace obcanal::meta {
+namespace obcanal {
 
 FileHandle::~FileHandle() {
     if (descriptor_ >= 0) ::close(descriptor_);
@@ -93,4 +93,4 @@ Replaced replace_file(
     return {true, {}};
 }
 
-}  // namespace obcanal::meta
+}  // namespace obcanal

@@ -1,5 +1,5 @@
-// The few file operations that the meta store needs, with errors that name the path. Any thread;
-// they block on the disk.
+// The few file operations that what must outlive us needs, with errors that name the path. Any
+// thread; they block on the disk.
 #pragma once
 
 #include "protocol/base/result.h"
@@ -9,7 +9,7 @@
 #include <string_view>
 #include <utility>
 
-namespace obcanal::meta {
+namespace obcanal {
 
 // Owns an open file.
 class FileHandle {
@@ -55,4 +55,4 @@ Replaced replace_file(
     const std::string& directory, const std::string& name, std::string_view bytes
 );
 
-}  // namespace obcanal::meta
+}  // namespace obcanal
