@@ -119,7 +119,7 @@ class Maker:
     def ddl(self):
         rng, table = self.rng, self.table()
         kind = rng.randint(0, 19)
-        if kind < 4:
+        if kind < 2 or table not in self.columns:
             columns = ", ".join("%s %s" % (name, self.type()) for name in sorted({self.name() for _ in range(4)}))
             return "create %stable %s%s (id int primary key, %s)%s" % (
                 rng.choice(["", "", "or replace "]), "", table, columns, rng.choice(["", " engine=myisam", " charset latin1"]))
@@ -146,7 +146,7 @@ class Maker:
         if kind < 19:
             return "alter table %s change %s %s bigint" % (table, self.keys.get(table, "id"), rng.choice(["id", "pk", "id"]))
         return rng.choice(["alter table {0} convert to charset latin1", "alter table {0} engine=innodb, comment 'add x int'",
-                           "flush binary logs", "alter table {0} add index (`{1}`)", "create table {2} as select * from {0}",
+                           "flush binary logs", "alter table {0} add index (`{1}`)", "create table {2} as select * from {0}; alter table {2} add primary key (`{1}`)",
                            "alter table {0} comment 'c'"]).format(table, self.keys.get(table, "id"), self.table())
 
     def value(self, kind):
@@ -194,6 +194,9 @@ class Maker:
     def dml(self):
         table = self.table()
         kind, key = self.rng.randint(0, 9), self.keys.get(table, "id")
+        if self.columns and table not in self.columns:
+            table = self.rng.choice(sorted(self.columns))
+            key = self.keys.get(table, "id")
         if kind < 6 or not self.columns.get(table):
             return self.row(table)
         somewhere = "where `%s` %s %d" % (key, self.rng.choice(["=", "<", "> 5 and `%s` <" % key]), self.rng.randint(1, self.next_id))
