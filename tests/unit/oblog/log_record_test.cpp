@@ -353,6 +353,18 @@ TEST(ColumnDescription, TellsWhetherTheColumnsAreTheSame) {
         << "the later arrays are missing";
 }
 
+TEST(ColumnDescription, WhatLiesBetweenTheArraysDoesNotMatter) {
+    const std::string row = recorded("types")[2];
+    auto seen = LogRecord::parse(as_bytes(row));
+    const ColumnDescription description(*seen);
+    ASSERT_GT(seen->column_flags().size(), 0U);
+    const auto flags = load_le<uint32_t>(as_bytes(row).data() + kStruct + 108);
+    ASSERT_GT(flags, seen->describing_offsets()[0]);
+    std::string other = row;
+    other[12 + flags + 5] = static_cast<char>(other[12 + flags + 5] ^ 1);
+    EXPECT_TRUE(description.matches(*LogRecord::parse(as_bytes(other))));
+}
+
 TEST(ColumnDescription, OffsetsThatLeaveTheRecordDoNotMatch) {
     const std::string row = recorded("types")[2];
     auto seen = LogRecord::parse(as_bytes(row));
