@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Many destinations in one server: so many idle ones, then so many that all stream at once. Prints figures beside the limits.
 
-destinations.py [--idle N] [--active N] [--seconds S] [--check]     OBCANAL_BIN, OBCANAL_FIXTURES as ctest sets them
+destinations.py [--idle N] [--active N] [--seconds S] [--packet-records N] [--check]     OBCANAL_BIN, OBCANAL_FIXTURES as ctest sets them
 --check: exit status 1 when a limit is not kept (memory and fairness; times too when the machine is otherwise quiet: --quiet).
 """
 import argparse
@@ -93,7 +93,8 @@ def idle(scratch, options):
 
 
 def active(scratch, options):
-    logproxy = scratch.logproxy(obcanal.fixture("oblog/shop.logmsg"), options=("--loop",))
+    logproxy = scratch.logproxy(obcanal.fixture("oblog/shop.logmsg"),
+                                options=("--loop", "--packet-records", str(options.packet_records)))
     many = Many(scratch, "active", options.active, logproxy)
     many.start()
     tool = os.path.join(obcanal.bin_dir(), "obcanal")
@@ -111,6 +112,8 @@ def active(scratch, options):
             client.kill()
             client.wait()
     rates = sorted((after[name] - before[name]) / passed for name in after)
+    if options.verbose:
+        print(" ".join("%.0f" % rate for rate in rates))
     figure("%d destinations at once: rows/s of all" % options.active, sum(rates), "rows/s", None, False, options)
     figure("%d destinations at once: rows/s of the slowest" % options.active, rates[0], "rows/s", None, False, options)
     figure("%d destinations at once: rows/s of the fastest" % options.active, rates[-1], "rows/s", None, False, options)
@@ -125,8 +128,10 @@ def main():
     parser.add_argument("--idle", type=int, default=500)
     parser.add_argument("--active", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=15)
+    parser.add_argument("--packet-records", type=int, default=200, help="records in a packet of the log proxy")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--quiet", action="store_true")
+    parser.add_argument("--verbose", action="store_true", help="rows/s of every active destination")
     options = parser.parse_args()
     with obcanal.Scratch("many") as scratch:
         if options.idle:
