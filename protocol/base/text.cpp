@@ -5,6 +5,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <memory>
 #include <utility>
 
 namespace obcanal {
@@ -62,9 +63,18 @@ struct CharsetName {
     const char* iconv;
 };
 
-// MySQL's latin1 is Windows-1252.
+// MySQL's latin1 is Windows-1252, and has control characters where that has nothing.
+constexpr std::string_view kLatin1 = "latin1";
+constexpr std::string_view kLatin1Controls = "\x81\x8d\x8f\x90\x9d";
+
+// What a CharsetDecoder keeps.
+struct Conversion {
+    iconv_t descriptor;
+    bool latin1;
+};
+
 constexpr std::array kCharsets = std::to_array<CharsetName>({
-    {"latin1", "CP1252"},     {"latin2", "ISO-8859-2"},
+    {kLatin1, "CP1252"},      {"latin2", "ISO-8859-2"},
     {"latin5", "ISO-8859-9"}, {"latin7", "ISO-8859-13"},
     {"ascii", "US-ASCII"},    {"us-ascii", "US-ASCII"},
     {"gbk", "GBK"},           {"gb2312", "GB2312"},
@@ -233,7 +243,7 @@ std::optional<CharsetDecoder> CharsetDecoder::open(std::string_view mysql_name) 
         if (!equals_ignore_case(name.mysql, mysql_name)) continue;
         const iconv_t descriptor = iconv_open("UTF-8", name.iconv);
         if (descriptor == iconv_t(-1)) return std::nullopt;
-        return CharsetDecoder(descriptor);
+        return CharsetDecoder(new Conversion{descriptor, name.mysql == kLatin1});
     }
     return std::nullopt;
 }
@@ -247,11 +257,13 @@ CharsetDecoder& CharsetDecoder::operator=(CharsetDecoder&& other) noexcept {
 }
 
 CharsetDecoder::~CharsetDecoder() {
-    if (descriptor_ != nullptr) iconv_close(descriptor_);
+    const std::unique_ptr<Conversion> conversion(static_cast<Conversion*>(descriptor_));
+    if (conversion) iconv_close(conversion->descriptor);
 }
 
 void CharsetDecoder::decode(Bytes from, std::string& to) {
-    iconv(descriptor_, nullptr, nullptr, nullptr, nullptr);
+    const auto& [descriptor, latin1] = *static_cast<const Conversion*>(descriptor_);
+    iconv(descriptor, nullptr, nullptr, nullptr, nullptr);
     // iconv() does not write through its input pointer; its signature predates const.
     char* in = const_cast<char*>(as_text(from).data());
     size_t in_left = from.size();
@@ -259,10 +271,14 @@ void CharsetDecoder::decode(Bytes from, std::string& to) {
     while (in_left > 0) {
         char* out = buffer.data();
         size_t out_left = buffer.size();
-        const size_t converted = iconv(descriptor_, &in, &in_left, &out, &out_left);
+        const size_t converted = iconv(descriptor, &in, &in_left, &out, &out_left);
         to.append(buffer.data(), buffer.size() - out_left);
         if (converted != size_t(-1) || errno == E2BIG) continue;
-        to += kReplacement;
+        if (latin1 && kLatin1Controls.find(*in) != std::string_view::npos) {
+            to += {'\xc2', *in};
+        } else {
+            to += kReplacement;
+        }
         ++in;
         --in_left;
     }

@@ -166,6 +166,12 @@ void add_source(MetricsText& to, const InstanceStatus& one, const MetricLabels& 
         labels,
         number(one.repeated_transactions)
     );
+    to.counter(
+        "obcanal_source_unnamed_tables",
+        "Tables whose rows were sent with the columns @1, @2, ...: nobody could name them",
+        labels,
+        number(one.unnamed_tables)
+    );
 }
 
 }  // namespace

@@ -61,6 +61,7 @@ json::object destination_json(const instance::InstanceStatus& one, int64_t now_m
           {"bytes", one.source_bytes},
           {"records", one.source_records},
           {"repeatedTransactions", one.repeated_transactions},
+          {"unnamedTables", one.unnamed_tables},
           {"checkpointUs", one.checkpoint_us}}},
         {"transactions", one.transactions},
         {"put", stage_json(one.put, delays.put)},

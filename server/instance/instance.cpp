@@ -100,6 +100,7 @@ Awaitable<InstanceStatus> Instance::status() {
         status.source_records = state.records.load();
         status.source_connections = state.connections.load();
         status.repeated_transactions = state.repeated_transactions.load();
+        status.unnamed_tables = state.unnamed_tables.load();
     }
     if (!status.connected) {
         const std::lock_guard lock(failure_mutex_);

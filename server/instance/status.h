@@ -51,6 +51,7 @@ struct InstanceStatus {
     uint64_t source_records = 0;
     uint64_t source_connections = 0;
     uint64_t repeated_transactions = 0;  // sent again after a reconnect and left out
+    uint64_t unnamed_tables = 0;         // rows of theirs have columns without names
     uint64_t filter_limits = 0;          // names for which a filter's expression took too long
     uint64_t transactions = 0;
     int64_t checkpoint_us = 0;  // of the last heartbeat; everything committed up to it was read
