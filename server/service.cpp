@@ -1,5 +1,6 @@
 #include "server/service.h"
 
+#include "ha/destination_claim.h"
 #include "protocol/net/run_on.h"
 #include "server/source/registry.h"
 
@@ -10,6 +11,18 @@ namespace obcanal {
 namespace {
 
 constexpr std::chrono::milliseconds kSessionGrace{2000};
+
+instance::InstanceSet::Cluster cluster_of(const config::ServerConfig& config) {
+    ha::ZookeeperPlace place;
+    place.servers = config.zk_servers;
+    place.digest = config.zk_digest;
+    place.session_timeout = std::chrono::milliseconds(config.zk_session_timeout_ms);
+    return {
+        std::make_shared<ha::ZookeeperClient>(std::move(place)),
+        ha::register_address(config.register_ip, config.bind_ip, config.port),
+        std::chrono::milliseconds(config.zk_flush_period_ms)
+    };
+}
 
 }  // namespace
 
@@ -23,6 +36,7 @@ Service::Service(
     : config_(config),
       place_(std::move(place)),
       loaded_(std::move(loaded)),
+      cluster_(cluster_of(config)),
       front_(front),
       feed_(feed),
       strand_(front.make_strand()),
@@ -80,7 +94,7 @@ Result<config::InstanceConfig> Service::read_destination(const std::string& name
 
 instance::InstanceSet::Means Service::means() {
     const auto read = [this](const std::string& name) { return read_destination(name); };
-    return {read, source::make_source};
+    return {read, source::make_source, cluster_};
 }
 
 // What is to be served: at first what main has read, later what the files say then.

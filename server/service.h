@@ -61,6 +61,7 @@ class Service : public admin::ServerControl {
     const config::ServerConfig& config_;
     ConfigPlace place_;
     std::optional<config::LoadedConfig> loaded_;  // until the first start
+    const instance::InstanceSet::Cluster cluster_;
     Runtime& front_;
     Runtime& feed_;
     Executor strand_;

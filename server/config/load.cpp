@@ -152,6 +152,13 @@ class Loader {
         reader.read(instance_keys(), KeyKind::Instance, config);
         read_source(reader, config);
         check_instance(reader, config);
+        if (loaded_.server.in_cluster && config.meta != MetaKind::ZooKeeper) {
+            reader.error(
+                "canal.instance.global.spring.xml",
+                "canal.zkServers is set, and only cursors in ZooKeeper (default-instance.xml) keep "
+                "two servers from feeding at once; use it, or remove canal.zkServers"
+            );
+        }
         asked.insert(layers.asked().begin(), layers.asked().end());
         if (file) judge_file(*file, true, layers.asked(), reader, findings_);
         reader.finish();

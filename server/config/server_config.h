@@ -38,7 +38,10 @@ struct ServerConfig {
     std::string admin_passwd;  // as passwd
     TlsConfig admin_tls;
 
-    std::string zk_servers;
+    std::string zk_servers = "127.0.0.1:2181";  // host:port,host:port[/chroot]
+    bool in_cluster = false;                    // canal.zkServers is set
+    std::string zk_digest;                      // user:password
+    int64_t zk_session_timeout_ms = 90'000;
     int64_t zk_flush_period_ms = 1000;
 
     std::vector<std::string> destinations;  // listed, not those found by scanning

@@ -45,13 +45,45 @@ Result<void> parse_manager(ServerConfig&, std::string_view text) {
     );
 }
 
+// One host:port of the list, the port made explicit.
+Result<std::string> zk_server(std::string_view text) {
+    const size_t colon = text.rfind(':');
+    const std::string_view host = trim(text.substr(0, colon));
+    const std::string_view port =
+        colon == std::string_view::npos ? std::string_view("2181") : trim(text.substr(colon + 1));
+    const auto number = parse_uint(port);
+    if (host.empty() || !number || *number == 0 || *number > 65'535)
+        return bad("'" + printable(text) + "' is not host:port");
+    return std::string(host) + ":" + std::to_string(*number);
+}
+
+// As the reference reads it: the chroot of the first cluster, the hosts of all.
 Result<void> parse_zk_servers(ServerConfig& to, std::string_view text) {
-    to.zk_servers = text;
     if (text.empty()) return {};
-    return bad(
-        "clusters through ZooKeeper are not supported in this version, and a server that ignored "
-        "the key would feed beside the others; remove the key to run alone"
-    );
+    std::string hosts;
+    std::string chroot;
+    bool first = true;
+    for (const std::string_view cluster : split(text, ';')) {
+        const size_t slash = cluster.find('/');
+        if (first && slash != std::string_view::npos) chroot = trim(cluster.substr(slash));
+        first = false;
+        for (const std::string_view one : split(cluster.substr(0, slash), ',')) {
+            Result<std::string> server = zk_server(one);
+            if (!server) return std::move(server).error();
+            hosts += (hosts.empty() ? "" : ",") + *server;
+        }
+    }
+    while (chroot.ends_with('/')) chroot.pop_back();
+    to.zk_servers = hosts + chroot;
+    to.in_cluster = true;
+    return {};
+}
+
+Result<void> parse_zk_digest(ServerConfig& to, std::string_view text) {
+    to.zk_digest = text;
+    const size_t colon = text.find(':');
+    if (text.empty() || (colon != std::string_view::npos && colon > 0)) return {};
+    return bad("is not user:password");
 }
 
 // Words for which the reference's scanner runs.
@@ -156,16 +188,33 @@ constexpr std::array kServerKeys = std::to_array<Server>({
         "canal.zkServers",
         Server::Parse{parse_zk_servers},
         "",
-        "ZooKeeper servers of a cluster; only empty is supported."
+        "ZooKeeper servers of a cluster, host:port,host:port[/chroot]: one of its servers has a "
+        "destination, another takes it over within ten seconds of the end of its session. Empty: "
+        "127.0.0.1:2181 for default-instance.xml."
     ),
+    Server(
+        "canal.zookeeper.digest",
+        Server::Parse{parse_zk_digest},
+        "",
+        "user:password for ZooKeeper; what the server creates there is then for this user only."
+    )
+        .as_secret()
+        .as_own(),
+    Server(
+        "canal.zookeeper.session.timeout",
+        &ServerConfig::zk_session_timeout_ms,
+        "90000",
+        "Milliseconds of a session asked of ZooKeeper, which grants 2 to 20 of its ticks."
+    )
+        .in(1'000, 3'600'000)
+        .as_own(),
     Server(
         "canal.zookeeper.flush.period",
         &ServerConfig::zk_flush_period_ms,
         "1000",
         "Milliseconds between writes of cursors to ZooKeeper."
     )
-        .in(1, kMaxPeriodMs)
-        .no_effect("clusters through ZooKeeper are not supported in this version"),
+        .in(1, kMaxPeriodMs),
     {"canal.admin.port",
      Server::Parse{parse_admin_port},
      "",

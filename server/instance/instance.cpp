@@ -68,6 +68,7 @@ Instance::Instance(Parts parts)
       strand_(std::move(parts.instance_strand)),
       feed_strand_(std::move(parts.feed_strand)),
       lane_(*parts.lane),
+      meta_lane_(parts.meta_lane == nullptr ? *parts.lane : *parts.meta_lane),
       flush_period_(parts.flush_period),
       make_source_(std::move(parts.make_source)),
       meta_(std::move(parts.meta)),
@@ -90,7 +91,8 @@ Awaitable<InstanceStatus> Instance::status() {
     const std::shared_ptr<Instance> self = shared_from_this();
     InstanceStatus status;
     status.destination = config_.destination;
-    status.phase = source_failed_.load() ? Phase::Failed : phase_.load();
+    const Result<void> ours = meta_->held();
+    status.phase = source_failed_.load() || !ours ? Phase::Failed : phase_.load();
     status.source = config_.source;
     if (source_) {
         const source::SourceState& state = source_->state();
@@ -106,6 +108,7 @@ Awaitable<InstanceStatus> Instance::status() {
         const std::lock_guard lock(failure_mutex_);
         status.failure = failure_;
     }
+    if (!ours) status.failure = ours.error().detail;
     status.filter_limits = earlier_filter_limits_;
     if (filter_) status.filter_limits += filter_->current()->limits_exceeded();
     status.transactions = feed_.transactions();
@@ -133,10 +136,18 @@ Awaitable<InstanceStatus> Instance::status() {
 }
 
 Result<void> Instance::check_running() const {
-    if (phase_.load() == Phase::Running) return {};
-    return Error{
-        Errc::NotFound, Retry::Backoff, "destination:" + config_.destination + " should start first"
-    };
+    const bool running = phase_.load() == Phase::Running;
+    const Result<void> ours = running ? meta_->held() : Result<void>();
+    if (running && ours) return {};
+    std::string detail = "destination:" + config_.destination + " should start first";
+    if (!ours) detail += ": " + ours.error().detail;
+    return Error{Errc::NotFound, Retry::Backoff, std::move(detail)};
+}
+
+std::optional<std::string> Instance::displaced() const {
+    const Result<void> ours = meta_->held();
+    if (ours || ours.error().code != Errc::Conflict) return std::nullopt;
+    return ours.error().detail;
 }
 
 Result<void> Instance::use_filter(const std::string& expression) {
@@ -152,6 +163,24 @@ Result<void> Instance::use_filter(const std::string& expression) {
     return {};
 }
 
+Result<void> Instance::prepare(const meta::ClientTable& table) {
+    for (const meta::ClientRecord& client : table.clients) {
+        ledger_.subscribe(client.id, client.filter);
+        if (!client.filter || client.filter->empty()) continue;
+        Result<void> own = use_filter(*client.filter);
+        if (!own)
+            return std::move(own).error().in("filter of client " + std::to_string(client.id.value));
+        log_.info(
+            "a subscribed client's filter replaces the configured one",
+            {{"client", client.id.value}, {"filter", *client.filter}}
+        );
+    }
+    Result<std::unique_ptr<source::Source>> made = make_source_(config_, filter_, lane_);
+    if (!made) return std::move(made).error();
+    source_ = std::move(made).value();
+    return {};
+}
+
 Awaitable<Result<void>> Instance::start() {
     const std::shared_ptr<Instance> self = shared_from_this();
     phase_.store(Phase::Failed);
@@ -159,24 +188,15 @@ Awaitable<Result<void>> Instance::start() {
     if (!filtered) co_return std::move(filtered).error().in("canal.instance.filter.regex");
     Result<meta::ClientTable> table = meta::ClientTable{};
     const auto load = [this, &table] { table = meta_->load(); };
-    co_await lane_.run(load);
+    co_await meta_lane_.run(load);
     if (!table) co_return std::move(table).error();
-    for (const meta::ClientRecord& client : table->clients) {
-        ledger_.subscribe(client.id, client.filter);
-        if (!client.filter || client.filter->empty()) continue;
-        Result<void> own = use_filter(*client.filter);
-        if (!own)
-            co_return std::move(own).error().in(
-                "filter of client " + std::to_string(client.id.value)
-            );
-        log_.info(
-            "a subscribed client's filter replaces the configured one",
-            {{"client", client.id.value}, {"filter", *client.filter}}
-        );
+    if (Result<void> prepared = prepare(*table); !prepared) {
+        // Another server may be able to serve.
+        const std::function<Result<void>()> close = [this] { return meta_->close(); };
+        const Result<void> closed = co_await on_lane(close);
+        if (!closed) log_.warn("cursors not released", {{"cause", closed.error().detail}});
+        co_return prepared;
     }
-    Result<std::unique_ptr<source::Source>> made = make_source_(config_, filter_, lane_);
-    if (!made) co_return std::move(made).error();
-    source_ = std::move(made).value();
 
     std::optional<LogPosition> from;
     if (const LogPosition* cursor = meta::earliest_cursor(*table)) from = *cursor;
@@ -266,7 +286,7 @@ Awaitable<void> Instance::flush_loop() {
 Awaitable<Result<void>> Instance::on_lane(std::function<Result<void>()> call) {
     Result<void> result;
     const auto work = [&call, &result] { result = call(); };
-    co_await lane_.run(work);
+    co_await meta_lane_.run(work);
     co_return result;
 }
 

@@ -58,7 +58,8 @@ class Instance : public std::enable_shared_from_this<Instance> {
         std::unique_ptr<meta::MetaStore> meta;
         Executor instance_strand;
         Executor feed_strand;
-        BlockingLane* lane = nullptr;  // outlives the instance
+        BlockingLane* lane = nullptr;       // outlives the instance
+        BlockingLane* meta_lane = nullptr;  // that of the store, where it is another; outlives too
         std::chrono::milliseconds flush_period{1000};
     };
 
@@ -89,6 +90,8 @@ class Instance : public std::enable_shared_from_this<Instance> {
     // The source ended with an error that trying again can't mend; what was read before is still
     // served.
     bool source_failed() const { return source_failed_.load(); }
+    // Why another server serves this destination, so that this instance has to end; else nothing.
+    std::optional<std::string> displaced() const;
     const config::InstanceConfig& config() const { return config_; }
     ClientCounters& client_counters() { return client_counters_; }
 
@@ -97,6 +100,8 @@ class Instance : public std::enable_shared_from_this<Instance> {
     Awaitable<void> flush_loop();
     Awaitable<void> end_feed();
     Result<void> check_running() const;
+    // Filters of the clients, and the source.
+    Result<void> prepare(const meta::ClientTable& table);
     Result<void> use_filter(const std::string& expression);
     void note_failure(std::string cause);
     void wake_for(store::BatchLimit limit);
@@ -113,6 +118,7 @@ class Instance : public std::enable_shared_from_this<Instance> {
     Executor strand_;
     Executor feed_strand_;
     BlockingLane& lane_;
+    BlockingLane& meta_lane_;
     std::chrono::milliseconds flush_period_;
     SourceFactory make_source_;
     std::unique_ptr<meta::MetaStore> meta_;

@@ -3,6 +3,7 @@
 #include "protocol/net/run_on.h"
 #include "server/meta/file_meta_store.h"
 #include "server/meta/memory_meta_store.h"
+#include "server/meta/zookeeper_meta_store.h"
 
 #include <utility>
 
@@ -12,22 +13,18 @@ namespace {
 constexpr std::chrono::seconds kRetryPeriod{10};
 constexpr size_t kLongReason = 4'000;
 
-Result<std::unique_ptr<meta::MetaStore>> make_store(const config::InstanceConfig& config) {
+std::unique_ptr<meta::MetaStore> make_store(
+    const config::InstanceConfig& config, const InstanceSet::Cluster& cluster
+) {
     switch (config.meta) {
-        case config::MetaKind::Memory:
-            return std::unique_ptr<meta::MetaStore>(std::make_unique<meta::MemoryMetaStore>());
-        case config::MetaKind::File:
-            return std::unique_ptr<meta::MetaStore>(
-                std::make_unique<meta::FileMetaStore>(config.file_data_dir, config.destination)
+        case config::MetaKind::Memory: return std::make_unique<meta::MemoryMetaStore>();
+        case config::MetaKind::File: break;
+        case config::MetaKind::ZooKeeper:
+            return std::make_unique<meta::ZookeeperMetaStore>(
+                cluster.zookeeper, config.destination, cluster.address
             );
-        case config::MetaKind::ZooKeeper: break;
     }
-    return Error{
-        Errc::Unsupported,
-        Retry::Never,
-        "cursors in ZooKeeper (default-instance.xml) are not available in this version; use "
-        "file-instance.xml"
-    };
+    return std::make_unique<meta::FileMetaStore>(config.file_data_dir, config.destination);
 }
 
 Error should_start_first(std::string_view destination) {
@@ -131,25 +128,22 @@ Awaitable<Result<void>> InstanceSet::launch(std::shared_ptr<Destination> one) {
     const std::string destination = one->name;
     if (!one->configured)
         co_return Error{Errc::BadConfig, Retry::Never, printable(one->refused, kLongReason)};
-    Result<void> started;
-    Result<std::unique_ptr<meta::MetaStore>> store = make_store(one->config);
-    if (store) {
-        Instance::Parts parts;
-        parts.config = one->config;
-        parts.make_source = means_.make_source;
-        parts.meta = std::move(store).value();
-        parts.instance_strand = front_.make_strand();
-        parts.feed_strand = feed_.make_strand();
-        parts.lane = &lane_;
-        parts.flush_period = std::chrono::milliseconds(one->config.file_flush_period_ms);
-        auto instance = std::make_shared<Instance>(std::move(parts));
-        started = co_await run_on(instance->strand(), instance->start());
-        if (started) {
-            const std::lock_guard lock(mutex_);
-            one->running = std::move(instance);
-        }
-    } else {
-        started = std::move(store).error();
+    const bool in_cluster = one->config.meta == config::MetaKind::ZooKeeper;
+    Instance::Parts parts;
+    parts.config = one->config;
+    parts.make_source = means_.make_source;
+    parts.meta = make_store(one->config, means_.cluster);
+    parts.instance_strand = front_.make_strand();
+    parts.feed_strand = feed_.make_strand();
+    parts.lane = &lane_;
+    if (in_cluster) parts.meta_lane = &cluster_lane_;
+    parts.flush_period = in_cluster ? means_.cluster.flush_period
+                                    : std::chrono::milliseconds(one->config.file_flush_period_ms);
+    auto instance = std::make_shared<Instance>(std::move(parts));
+    Result<void> started = co_await run_on(instance->strand(), instance->start());
+    if (started) {
+        const std::lock_guard lock(mutex_);
+        one->running = std::move(instance);
     }
     one->phase = started ? Phase::Running : Phase::Failed;
     one->failure = started ? std::string() : started.error().detail;
@@ -321,6 +315,18 @@ Awaitable<Result<std::shared_ptr<Instance>>> InstanceSet::find_or_start(std::str
     co_return one->running;
 }
 
+// A destination that another server has taken stands by.
+Awaitable<void> InstanceSet::stand_by(std::shared_ptr<Destination> one) {
+    const Turn turn = co_await take_turn(one);
+    const std::optional<std::string> why = one->running ? one->running->displaced() : std::nullopt;
+    if (!why) co_return;
+    co_await halt(one);
+    one->phase = Phase::Failed;
+    one->failure = *why;
+    one->retry = true;
+    log_.warn("stands by", {{"destination", one->name}, {"cause", one->failure}});
+}
+
 Awaitable<void> InstanceSet::retry_failed() {
     while (!stopping_) {
         changed_.arm();
@@ -331,7 +337,9 @@ Awaitable<void> InstanceSet::retry_failed() {
         }
         for (const std::string& name : names()) {
             const std::shared_ptr<Destination> one = known(name);
-            if (stopping_ || !one || !one->retry || one->busy) continue;
+            if (stopping_ || !one || one->busy) continue;
+            if (one->running) co_await stand_by(one);
+            if (stopping_ || !one->retry || one->busy) continue;
             const Turn turn = co_await take_turn(one);
             const Result<void> started = co_await launch(one);
             static_cast<void>(started);

@@ -3,6 +3,7 @@
 // find() from any thread; everything that waits runs on control().
 #pragma once
 
+#include "ha/zookeeper_client.h"
 #include "protocol/base/log.h"
 #include "protocol/net/awaitable.h"
 #include "protocol/net/notifier.h"
@@ -12,6 +13,7 @@
 #include "server/config/load.h"
 #include "server/instance/instance.h"
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -27,9 +29,17 @@ using ReadConfig = std::function<Result<config::InstanceConfig>(const std::strin
 
 class InstanceSet {
  public:
+    // For destinations whose cursors are in ZooKeeper.
+    struct Cluster {
+        std::shared_ptr<ha::ZookeeperClient> zookeeper;
+        std::string address;  // under which clients find this server
+        std::chrono::milliseconds flush_period{1000};
+    };
+
     struct Means {
         ReadConfig read_config;
         SourceFactory make_source;
+        Cluster cluster;
     };
 
     // `front`: client requests; `feed`: upstream streams. Both outlive the set.
@@ -83,6 +93,7 @@ class InstanceSet {
     Awaitable<Result<void>> launch(std::shared_ptr<Destination> one);
     Awaitable<void> halt(std::shared_ptr<Destination> one);
     Awaitable<void> stop_for_good(std::shared_ptr<Destination> one);
+    Awaitable<void> stand_by(std::shared_ptr<Destination> one);
     Awaitable<void> retry_failed();
     std::shared_ptr<Destination> known(std::string_view destination) const;
 
@@ -92,7 +103,8 @@ class InstanceSet {
     Means means_;
     Executor control_;
     BlockingLane lane_;
-    Notifier changed_;  // a turn ended, or stop() was called
+    BlockingLane cluster_lane_;  // ZooKeeper may keep it waiting
+    Notifier changed_;           // a turn ended, or stop() was called
     TaskGroup tasks_;
     bool stopping_ = false;
     mutable std::mutex mutex_;  // destinations_, and `running` in each

@@ -1,15 +1,20 @@
-// Our file store on a data directory, for the exchange with Java Canal; the same commands as
-// java/MetaPeer.java.
+// Our stores, for the exchange with Java Canal; the same commands as java/MetaPeer.java. DIR is a
+// data directory, or zk:SERVERS for the store in ZooKeeper.
 //   meta_tool write|write-oblog DIR CASES       every client of the cases file; write-oblog adds
 //   our own member meta_tool save DIR DESTINATION CLIENT OFFSET   moves one cursor and ends without
 //   a flush, as a kill would meta_tool dump DIR DESTINATION...           prints every client in the
 //   form of the cases file
+//   meta_tool nodes zk:SERVERS PATH   prints what is in ZooKeeper from there on, a node a line
+//   meta_tool make zk:SERVERS PATH    makes an empty node
 #include "protocol/base/text.h"
 #include "server/meta/file_meta_store.h"
+#include "server/meta/zookeeper_meta_store.h"
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <map>
 #include <memory>
@@ -24,8 +29,51 @@ using obcanal::canal::ClientId;
 using obcanal::canal::LogPosition;
 using obcanal::meta::ClientRecord;
 using obcanal::meta::FileMetaStore;
+using obcanal::meta::MetaStore;
 
 constexpr std::string_view kNone = "-";
+
+constexpr std::string_view kZookeeper = "zk:";
+
+std::shared_ptr<obcanal::ha::ZookeeperClient> zookeeper(const std::string& place) {
+    obcanal::ha::ZookeeperPlace at;
+    at.servers = place.substr(kZookeeper.size());
+    if (const char* digest = std::getenv("ZOOKEEPER_DIGEST")) at.digest = digest;
+    return std::make_shared<obcanal::ha::ZookeeperClient>(at);
+}
+
+std::unique_ptr<MetaStore> store_at(const std::string& place, const std::string& destination) {
+    if (!place.starts_with(kZookeeper)) return std::make_unique<FileMetaStore>(place, destination);
+    return std::make_unique<obcanal::meta::ZookeeperMetaStore>(
+        zookeeper(place), destination, "127.0.0.1:1"
+    );
+}
+
+Result<void> print_nodes(obcanal::ha::ZookeeperSession& session, const std::string& path) {
+    auto node = session.get(path);
+    if (!node) return node.error();
+    if (!*node) return {};
+    std::printf("%s\t%s\n", path.c_str(), (*node)->data.c_str());
+    auto names = session.children(path);
+    if (!names) return names.error();
+    std::sort(names->begin(), names->end());
+    for (const std::string& name : *names) {
+        if (auto done = print_nodes(session, path + "/" + name); !done) return done;
+    }
+    return {};
+}
+
+Result<void> on_nodes(
+    const std::string& command, const std::string& place, const std::string& path
+) {
+    const auto client = zookeeper(place);
+    auto session = client->session();
+    if (!session) return session.error();
+    if (command == "nodes") return print_nodes(**session, path);
+    auto made = (*session)->create(path, std::nullopt, obcanal::ha::NodeMode::Persistent);
+    if (!made) return made.error();
+    return {};
+}
 
 Error bad_case(const std::string& line) {
     return Error{obcanal::Errc::BadConfig, obcanal::Retry::Never, "not a case: " + line};
@@ -54,7 +102,7 @@ Result<LogPosition> cursor_of(const std::vector<std::string_view>& field, const 
 }
 
 Result<void> write(const std::string& dir, const std::string& cases, bool oblog) {
-    std::map<std::string, std::unique_ptr<FileMetaStore>> stores;
+    std::map<std::string, std::unique_ptr<MetaStore>> stores;
     std::ifstream file(cases);
     for (std::string line; std::getline(file, line);) {
         if (line.empty() || line[0] == '#') continue;
@@ -64,7 +112,7 @@ Result<void> write(const std::string& dir, const std::string& cases, bool oblog)
         const ClientId client{static_cast<int16_t>(*id)};
         auto& store = stores[std::string(field[0])];
         if (!store) {
-            store = std::make_unique<FileMetaStore>(dir, std::string(field[0]));
+            store = store_at(dir, std::string(field[0]));
             if (auto loaded = store->load(); !loaded) return loaded.error();
         }
         std::optional<std::string> filter;
@@ -99,8 +147,8 @@ Result<void> save(
 }
 
 Result<void> dump(const std::string& dir, const std::string& destination) {
-    FileMetaStore store(dir, destination);
-    auto table = store.load();
+    const std::unique_ptr<MetaStore> store = store_at(dir, destination);
+    auto table = store->load();
     if (!table) return table.error();
     for (const ClientRecord& client : table->clients) {
         std::string line = destination + "\t" + std::to_string(client.id.value) + "\t";
@@ -129,6 +177,7 @@ Result<void> run(const std::vector<std::string>& words) {
     const std::string& command = words[0];
     if (command == "write" || command == "write-oblog")
         return write(words[1], words[2], command == "write-oblog");
+    if (command == "nodes" || command == "make") return on_nodes(command, words[1], words[2]);
     if (command == "dump") {
         for (size_t at = 2; at < words.size(); ++at) {
             if (auto done = dump(words[1], words[at]); !done) return done;
@@ -148,7 +197,7 @@ Result<void> run(const std::vector<std::string>& words) {
 int main(int argc, char** argv) {
     const std::vector<std::string> words(argv + 1, argv + argc);
     if (words.size() < 3) {
-        std::fputs("usage: meta_tool write|write-oblog|save|dump DIR ...\n", stderr);
+        std::fputs("usage: meta_tool write|write-oblog|save|dump|nodes|make DIR ...\n", stderr);
         return 2;
     }
     if (auto done = run(words); !done) {

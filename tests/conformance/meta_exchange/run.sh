@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# run.sh META_TOOL: meta.dat goes back and forth between Java Canal's FileMixedMetaManager and our file store.
+# run.sh META_TOOL: cursors go back and forth between Java Canal's meta managers and our stores, as meta.dat and in ZooKeeper.
 # Ends with 0 when nothing differs, 1 with a diff when something does, 77 when there is no Java.
 # OBCANAL_SUPPORT: where services/lib.sh lies (default: tests/support of this tree). CANAL_VERSION: default 1.1.7.
 set -euo pipefail
@@ -62,4 +62,25 @@ java_peer touch "$work/ours" shop 1001 888
 sed 's/\t777\t/\t888\t/' "$work/moved" >"$work/touched"
 "$tool" dump "$work/ours" shop >"$work/out"
 same "Java rewrote, we follow" "$work/touched" "$work/out"
+
+# The same in ZooKeeper, which lists clients by their number and has no blank filter. Negative ids are not listed by Java.
+zookeeper=$here/../../support/services/zookeeper
+port=$(svc_free_port)
+"$zookeeper/start.sh" --data "$work/zookeeper" --ports "$port" --tick 500
+trap '"$zookeeper/stop.sh" --data "$work/zookeeper" --kill; rm -rf "$work"' EXIT
+awk -F'\t' '$2 >= 0' "$work/cases" >"$work/zk-cases"
+sort -t$'\t' -k1,1 -k2,2n "$work/zk-cases" | awk -F'\t' -v OFS='\t' '$3 == "" { $3 = "-" } { print }' >"$work/zk-expected"
+for place in java ours oblog; do "$tool" make "zk:127.0.0.1:$port" "/$place"; done
+java_peer write "zk:127.0.0.1:$port/java" "$work/zk-cases"
+"$tool" nodes "zk:127.0.0.1:$port/java" /otter >"$work/java-nodes"
+"$tool" dump "zk:127.0.0.1:$port/java" "${destinations[@]}" >"$work/out"
+same "Java wrote to ZooKeeper, we read" "$work/zk-expected" "$work/out"
+"$tool" write "zk:127.0.0.1:$port/ours" "$work/zk-cases"
+"$tool" nodes "zk:127.0.0.1:$port/ours" /otter | grep -v /cluster >"$work/our-nodes"
+same "same nodes and bytes in ZooKeeper" "$work/java-nodes" "$work/our-nodes"
+java_peer dump "zk:127.0.0.1:$port/ours" "${destinations[@]}" >"$work/out"
+same "we wrote to ZooKeeper, Java reads" "$work/zk-expected" "$work/out"
+"$tool" write-oblog "zk:127.0.0.1:$port/oblog" "$work/zk-cases"
+java_peer dump "zk:127.0.0.1:$port/oblog" "${destinations[@]}" >"$work/out"
+same "Java ignores our own member in ZooKeeper" "$work/zk-expected" "$work/out"
 exit $failed

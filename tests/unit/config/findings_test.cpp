@@ -68,8 +68,8 @@ INSTANTIATE_TEST_SUITE_P(
         },
         Case{
             "zookeeper",
-            "canal.zkServers = zk:2181",
-            "canal.zkServers: clusters through ZooKeeper are not supported"
+            "canal.zkServers = zk:2181,zk2:x/canal",
+            "canal.zkServers: 'zk2:x' is not host:port"
         },
         Case{"scan", "canal.auto.scan = maybe", "canal.auto.scan: 'maybe' is neither"},
         Case{
@@ -304,6 +304,18 @@ TEST_F(ConfDirTest, TransportSecurityFailsClosed) {
         "CONF/shop/instance.properties:7: canal.instance.oceanbase.logproxy.clientCert: clientCert "
         "and clientKey go together\n"
     );
+}
+
+TEST_F(ConfDirTest, ClusterNeedsItsStore) {
+    server("canal.zkServers = zk\n");
+    EXPECT_THAT(findings(), HasSubstr("canal.zkServers is set, and only cursors in ZooKeeper"));
+    server(
+        "canal.zkServers = zk\n"
+        "canal.instance.global.spring.xml = classpath:spring/default-instance.xml\n"
+    );
+    EXPECT_EQ(findings(), "");
+    server("canal.zookeeper.digest = nobody\n");
+    EXPECT_THAT(findings(), HasSubstr("canal.zookeeper.digest: is not user:password"));
 }
 
 TEST_F(ConfDirTest, SpringFilesThatDescribeOtherThings) {

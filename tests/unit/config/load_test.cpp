@@ -273,6 +273,24 @@ TEST_F(LoadTest, DestinationLists) {
     }
 }
 
+TEST_F(LoadTest, ZookeeperServers) {
+    const std::map<std::string, std::string> cases = {
+        {"", "127.0.0.1:2181"},
+        {"zk", "zk:2181"},
+        {"a:1, b:2/canal/", "a:1,b:2/canal"},
+        {"a:1/x;b:2,c/y", "a:1,b:2,c:2181/x"},
+    };
+    for (const auto& [text, expected] : cases) {
+        write(
+            server_file(),
+            "canal.serverMode = tcp\ncanal.destinations = shop\ncanal.zkServers = " + text +
+                "\ncanal.instance.global.spring.xml = classpath:spring/default-instance.xml\n"
+        );
+        EXPECT_EQ(loaded().server.zk_servers, expected) << text;
+        EXPECT_EQ(loaded().server.in_cluster, !text.empty()) << text;
+    }
+}
+
 TEST_F(LoadTest, LazyAndSpringFileOfOneDestination) {
     write(
         server_file(),

@@ -1,8 +1,11 @@
-// The meta manager of the published Canal server on a data directory of ours.
+// The meta managers of the published Canal server: on a data directory of ours or, with zk:SERVERS for DIR, in ZooKeeper.
 //   write DIR CASES   writes every client of the cases file (its form: ../cases.txt)
 //   touch DIR DESTINATION CLIENT OFFSET   moves one cursor, as an ack would
 //   dump DIR DESTINATION...   prints every client in the form of the cases file
+import com.alibaba.otter.canal.common.zookeeper.ZkClientx;
+import com.alibaba.otter.canal.meta.CanalMetaManager;
 import com.alibaba.otter.canal.meta.FileMixedMetaManager;
+import com.alibaba.otter.canal.meta.ZooKeeperMetaManager;
 import com.alibaba.otter.canal.protocol.ClientIdentity;
 import com.alibaba.otter.canal.protocol.position.EntryPosition;
 import com.alibaba.otter.canal.protocol.position.LogIdentity;
@@ -17,10 +20,7 @@ public class MetaPeer {
     private static final String NONE = "-";
 
     public static void main(String[] args) throws Exception {
-        FileMixedMetaManager manager = new FileMixedMetaManager();
-        manager.setDataDir(args[1]);
-        // Only stop() writes: otherwise the bytes would depend on the moment.
-        manager.setPeriod(3600_000);
+        CanalMetaManager manager = managerAt(args[1]);
         manager.start();
         PrintStream out = new PrintStream(System.out, true, "UTF-8");
         if (args[0].equals("write")) {
@@ -43,14 +43,27 @@ public class MetaPeer {
         System.exit(0); // the manager's timer thread is no daemon
     }
 
-    private static ClientIdentity find(FileMixedMetaManager manager, String destination, short id) {
+    private static CanalMetaManager managerAt(String place) {
+        if (place.startsWith("zk:")) {
+            ZooKeeperMetaManager manager = new ZooKeeperMetaManager();
+            manager.setZkClientx(ZkClientx.getZkClient(place.substring(3)));
+            return manager;
+        }
+        FileMixedMetaManager manager = new FileMixedMetaManager();
+        manager.setDataDir(place);
+        // Only stop() writes: otherwise the bytes would depend on the moment.
+        manager.setPeriod(3600_000);
+        return manager;
+    }
+
+    private static ClientIdentity find(CanalMetaManager manager, String destination, short id) {
         for (ClientIdentity client : manager.listAllSubscribeInfo(destination)) {
             if (client.getClientId() == id) return client;
         }
         throw new IllegalStateException(destination + " has no client " + id);
     }
 
-    private static void write(FileMixedMetaManager manager, String[] field) {
+    private static void write(CanalMetaManager manager, String[] field) {
         String filter = field[2].equals(NONE) ? null : field[2];
         ClientIdentity client = new ClientIdentity(field[0], Short.parseShort(field[1]), filter);
         manager.subscribe(client);
@@ -66,7 +79,7 @@ public class MetaPeer {
         manager.updateCursor(client, cursor);
     }
 
-    private static void dump(FileMixedMetaManager manager, String destination, PrintStream out) {
+    private static void dump(CanalMetaManager manager, String destination, PrintStream out) {
         for (ClientIdentity client : manager.listAllSubscribeInfo(destination)) {
             String filter = client.getFilter() == null ? NONE : client.getFilter();
             String line = client.getDestination() + "\t" + client.getClientId() + "\t" + filter;
