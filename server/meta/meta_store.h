@@ -1,15 +1,8 @@
 // What must outlive the instance: who is subscribed with which filter, and how far each client has
-<<<<<<< HEAD
-// acknowledged. One store per destination, owned by its instance. Synchronous, none of its calls
-// waits for another machine: load() and close() before and after the instance runs; flush() once
-// per period, on a BlockingLane where it syncs a disk (it may overlap with the others); the others
-// on the instance strand.
-=======
 // acknowledged. One store per destination, owned by its instance. Synchronous: load() and close()
 // before and after the instance runs, subscribe() and unsubscribe(), and flush() once per period
 // may wait for a disk or for ZooKeeper, on a BlockingLane (they may overlap with the others);
 // save_cursor(), cursor() and held() never wait, on the instance strand.
->>>>>>> 9da2136 (Cursors in ZooKeeper: default-instance.xml, claimed by one server of a cluster)
 #pragma once
 
 #include "protocol/base/result.h"
@@ -58,16 +51,12 @@ class MetaStore {
     // that of ZooKeeper's does from the next flush() on.
     virtual Result<void> save_cursor(canal::ClientId client, const canal::LogPosition& at) = 0;
     virtual std::optional<canal::LogPosition> cursor(canal::ClientId client) const = 0;
-<<<<<<< HEAD
-    // Whether flush() has something to do: an idle destination needs no hop to the lane.
-    virtual bool dirty() const { return true; }
-    // Writes out what changed; returns at once when nothing did.
-=======
     // An Error while another server may have the destination, so that nothing may be handed out nor
     // accepted. Conflict: it is lost for good, and the instance has to end.
     virtual Result<void> held() const { return {}; }
+    // Whether flush() has something to do: an idle destination needs no hop to the lane.
+    virtual bool dirty() const { return true; }
     // Writes out what changed.
->>>>>>> 9da2136 (Cursors in ZooKeeper: default-instance.xml, claimed by one server of a cluster)
     virtual Result<void> flush() = 0;
     // flush() and release. Nothing may be called afterwards.
     virtual Result<void> close() = 0;
