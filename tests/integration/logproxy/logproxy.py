@@ -110,9 +110,11 @@ class Cases:
                    named=["log proxy 127.0.0.1:%d" % port for port in ports[:2]])
         cutting.stop()
 
+    def serve(self, *options):
+        return self.scratch.keep(obcanal.LogProxy(self.folder("proxy " + options[0][2:]), [obcanal.fixture(LOG)], options)).start()
+
     def misbehaviour(self):
-        def serve(*options):
-            return self.scratch.keep(obcanal.LogProxy(self.folder("proxy " + options[0][2:]), [obcanal.fixture(LOG)], options)).start()
+        serve = self.serve
         self.whole("bytes in threes", serve("--piece", "3", "--stop-after-rows", "100000").port)
         self.whole("status packets between", serve("--status").port)
         self.whole("cuts by the proxy", serve("--cut-at", "9", "100", "5000", "20000").port, named=["log proxy"])
@@ -124,7 +126,8 @@ class Cases:
     def record(self):
         """What `obcanal logproxy record` writes over cut connections is what the log proxy sent, each record once."""
         plan = [(FROM_SERVER, at) for at in (300, 20, 3000, 4000, 8000, 8001, 12000)]
-        cutting = CuttingProxy(self.logproxy.port, plan)
+        # Small packets: whole transactions arrive before a cut, so that the recorder's back-off starts anew.
+        cutting = CuttingProxy(self.serve("--packet-records", "5").port, plan)
         cutting.start()
         folder = self.folder("record")
         output = os.path.join(folder, "again.logmsg")
