@@ -164,7 +164,9 @@ class Recorder {
         if (id.empty()) id = "obcanal_record_" + std::to_string(::getpid());
         // A proxy may still hold the id of a connection that broke.
         id += "_" + std::to_string(++connections_);
-        return source::make_request(config_, known_us != 0 ? known_us : start_us_, id);
+        return source::make_request(
+            config_, known_us != 0 ? known_us : start_us_, id, stream_->local()
+        );
     }
 
     Awaitable<Result<void>> read_more() {

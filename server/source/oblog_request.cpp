@@ -3,6 +3,7 @@
 #include "protocol/base/text.h"
 #include "protocol/oblog/handshake.h"
 
+#include <optional>
 #include <utility>
 
 namespace obcanal::source {
@@ -34,7 +35,10 @@ int64_t configured_start_us(const config::OblogConfig& config) {
 }
 
 Result<oblog::HandshakeRequest> make_request(
-    const config::OblogConfig& config, int64_t start_us, std::string_view client_id
+    const config::OblogConfig& config,
+    int64_t start_us,
+    std::string_view client_id,
+    std::string_view local
 ) {
     oblog::HandshakeConfiguration configuration;
     const std::string white_list = (config.tenant.empty() ? "*" : config.tenant) + ".*.*";
@@ -72,7 +76,7 @@ Result<oblog::HandshakeRequest> make_request(
 
     oblog::HandshakeRequest request;
     request.version = oblog::kNewestVersion;
-    request.ip = "127.0.0.1";
+    if (const std::optional<Endpoint> us = parse_endpoint(local)) request.ip = us->host;
     request.id = safe_id(client_id);
     request.client_version = OBCANAL_VERSION;
     request.configuration = configuration.text();

@@ -15,9 +15,14 @@ namespace obcanal::source {
 // Where a stream begins when nothing of it was seen yet; 0: now.
 int64_t configured_start_us(const config::OblogConfig& config);
 
-// `client_id`: made safe for a folder's name at the proxy. BadConfig when a value can't be sent.
+// `client_id`: made safe for a folder's name at the proxy. `local`: our "address:port" on the
+// connection, empty when there is none yet; the proxy logs the address. BadConfig when a value
+// can't be sent.
 Result<oblog::HandshakeRequest> make_request(
-    const config::OblogConfig& config, int64_t start_us, std::string_view client_id
+    const config::OblogConfig& config,
+    int64_t start_us,
+    std::string_view client_id,
+    std::string_view local
 );
 
 // What the proxy's refusal means: Auth, PositionPurged or Refused.

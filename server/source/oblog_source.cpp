@@ -54,7 +54,7 @@ Result<std::unique_ptr<Source>> OblogSource::make(
         OblogTranslator::make(source->config_, *source->filter_, source->state_);
     if (!translator) return std::move(translator).error();
     source->translator_ = std::move(translator).value();
-    Result<oblog::HandshakeRequest> request = source->request();
+    Result<oblog::HandshakeRequest> request = source->request({});
     if (!request) return std::move(request).error();
     return std::unique_ptr<Source>(std::move(source));
 }
@@ -74,13 +74,13 @@ void OblogSource::stop() {
     if (stream_) stream_->close();
 }
 
-Result<oblog::HandshakeRequest> OblogSource::request() {
+Result<oblog::HandshakeRequest> OblogSource::request(std::string_view local) {
     int64_t start_us = translator_->checkpoint_us();
     if (start_us == 0) start_us = configured_start_us(config_.oblog);
     if (start_us == 0) start_us = first_start_us_;
     std::string id = config_.oblog.client_id;
     if (id.empty()) id = "obcanal_" + config_.destination + "_" + std::to_string(::getpid());
-    return make_request(config_.oblog, start_us, id + "_" + std::to_string(++generation_));
+    return make_request(config_.oblog, start_us, id + "_" + std::to_string(++generation_), local);
 }
 
 Awaitable<Result<void>> OblogSource::read_more(Stream& stream) {
@@ -108,7 +108,7 @@ bool OblogSource::is_news(const std::string& peer) {
 }
 
 Awaitable<Result<oblog::HandshakeResponse>> OblogSource::shake_hands(Stream& stream) {
-    Result<oblog::HandshakeRequest> request = this->request();
+    Result<oblog::HandshakeRequest> request = this->request(stream.local());
     if (!request) co_return std::move(request).error();
     news_ = is_news(stream.peer());
     if (news_) {

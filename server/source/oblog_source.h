@@ -40,7 +40,7 @@ class OblogSource : public Source {
     Awaitable<Result<void>> take_packet(const oblog::DataPacket& packet, ChangeSink& out);
     Awaitable<Result<void>> emit(ChangeSink& out);
     Awaitable<Result<void>> read_more(Stream& stream);
-    Result<oblog::HandshakeRequest> request();
+    Result<oblog::HandshakeRequest> request(std::string_view local);
     void log_beginning(const oblog::HandshakeResponse& response, const std::string& peer);
     // Whether to say that this proxy is asked: not again until the stream got on.
     bool is_news(const std::string& peer);
