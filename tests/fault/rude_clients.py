@@ -45,13 +45,21 @@ class World:
         print("%s: %.1f MiB more at the peak" % (what, grown / 1024))
         expect(what + ": KiB more", grown <= GROWTH_KIB * self.slack, grown)
 
-    def served(self, destination):
-        """Gets that were answered."""
+    def metric(self, name):
+        """The value of a series, labels included."""
         port = re.search(r"metrics_port=(\d+)", self.server.text()).group(1)
         with urllib.request.urlopen("http://127.0.0.1:%s/metrics" % port, timeout=20) as page:
             text = page.read().decode()
-        name = 'canal_instance_client_packets{destination="%s",packetType="GET"}' % destination
-        return float(re.search(re.escape(name) + r" (\S+)", text).group(1))
+        found = re.search("^" + re.escape(name) + r" (\S+)", text, re.MULTILINE)
+        return float(found.group(1)) if found else 0.0
+
+    def served(self, destination):
+        """Gets that were answered."""
+        return self.metric('canal_instance_client_packets{destination="%s",packetType="GET"}' % destination)
+
+    def stored(self, destination):
+        """Entries that came into the ring."""
+        return self.metric('canal_instance_store_produce_seq{destination="%s"}' % destination)
 
     def client(self, client_id, destination="example"):
         client = wire.Client(self.server.port, client_id=client_id, destination=destination)
@@ -156,6 +164,8 @@ def dies_inside(world, log, at):
 def stops_reading(world):
     """Asks 1,000 times for more than all buffers hold and reads nothing. The server must hold one answer, not all of them."""
     client = world.client(1001)
+    # So that a slow source does not make small answers.
+    obcanal.wait_until(lambda: world.stored("example") > 10_000, "the ring to be filled")
     for _ in range(ASKED):
         client.ask(FETCH)
     end = time.monotonic() + 5
