@@ -1,5 +1,7 @@
 #include "server/source/binlog_position.h"
 
+#include "server/schema/log_point.h"
+
 #include <algorithm>
 #include <utility>
 
@@ -52,6 +54,14 @@ std::string ExecutedGtids::text() const {
     return std::visit([](const auto& set) { return set.text(); }, set_);
 }
 
+namespace {
+
+schema::LogPoint log_point(const canal::LogPosition& position) {
+    return {position.journal_name, static_cast<uint64_t>(position.position)};
+}
+
+}  // namespace
+
 void SettledPosition::set(int64_t us, canal::LogPosition at) {
     const std::lock_guard lock(mutex_);
     us_ = us;
@@ -100,6 +110,10 @@ void BinlogTracker::consumed(const Consumed& entry) {
 void BinlogTracker::checkpoint(int64_t us) {
     std::optional<canal::LogPosition> settled = settled_->at(us);
     if (!settled) return;
+    // What was consumed since may lie behind it already.
+    const bool known = !position_.journal_name.empty();
+    if (known && settled->identity != position_.identity) return;
+    if (known && log_point(*settled) <= log_point(position_)) return;
     position_ = std::move(*settled);
     executed_ = position_.gtid;
 }

@@ -382,8 +382,7 @@ Awaitable<Result<void>> BinlogSource::begin_log(MysqlConnection& connection) {
     co_return Result<void>{};
 }
 
-canal::LogPosition BinlogSource::settled_position() const {
-    const BinlogPoint& point = translator_->settled();
+canal::LogPosition BinlogSource::position_of(const BinlogPoint& point) const {
     canal::LogPosition position;
     position.identity.host = server().address->host;
     position.identity.port = server().address->port;
@@ -400,7 +399,7 @@ canal::LogPosition BinlogSource::settled_position() const {
 Awaitable<Result<void>> BinlogSource::tell_settled(ChangeSink& out) {
     canal::Heartbeat beat;
     beat.checkpoint_us = wall_ms() * 1000;
-    told_->set(beat.checkpoint_us, settled_position());
+    told_->set(beat.checkpoint_us, position_of(translator_->settled()));
     state_.set_place(server().address->text(), translator_->settled().text());
     const std::array<canal::Change, 1> changes{beat};
     Result<void> emitted = co_await out.emit(changes);
@@ -473,8 +472,7 @@ Awaitable<Error> BinlogSource::stream(ChangeSink& out) {
     if (detected_.empty() && error.code == Errc::Closed && !twin_.empty())
         error.detail += "; " + twin_;
     inside_ = translator_->started_inside();
-    translator_->end_stream(out.open_rows());
-    resume_ = settled_position();
+    resume_ = position_of(translator_->resume_point(out.open_rows()));
     co_return error;
 }
 

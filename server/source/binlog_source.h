@@ -71,7 +71,7 @@ class BinlogSource : public Source, private LogOpener {
     Awaitable<Result<void>> take_snapshot(schema::LogMoment start);
     Awaitable<Result<void>> save_schemas();
     Awaitable<Result<void>> tell_settled(ChangeSink& out);
-    canal::LogPosition settled_position() const;
+    canal::LogPosition position_of(const BinlogPoint& point) const;
 
     config::InstanceConfig config_;
     Logger log_;

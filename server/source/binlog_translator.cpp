@@ -81,17 +81,19 @@ void BinlogTranslator::begin_stream(
     begin_log(point.file, point.offset);
     settled_ = point;
     resume_ = point;
+    // The server leaves out what is done; only a group that was begun has to be found.
+    if (by_gtid && point.events == 0) resume_.reset();
     executed_ = std::move(executed);
     executed_text_ = point.executed;
     by_gtid_ = by_gtid;
     server_ = server;
 }
 
-void BinlogTranslator::end_stream(std::optional<uint64_t> open_events) {
-    if (!group_ || !group_->begun) return;
+BinlogPoint BinlogTranslator::resume_point(std::optional<uint64_t> open_events) const {
+    if (!group_ || !group_->begun) return settled_;
     const uint64_t seen = std::max(open_events.value_or(0), group_->skip);
-    if (seen == 0) return;
-    settled_ = {file_, group_->offset, false, seen, group_->gtid, executed_text_};
+    if (seen == 0) return settled_;
+    return {file_, group_->offset, false, seen, group_->gtid, executed_text_};
 }
 
 void BinlogTranslator::begin_log(std::string_view file, uint64_t position) {
@@ -185,7 +187,7 @@ Result<bool> BinlogTranslator::next() {
         if (!taken) return located(std::move(taken).error());
         if (!changes_.empty() || missing_) return true;
     }
-    if (!group_ && !resume_) {
+    if (!group_ && (!resume_ || by_gtid_)) {
         settled_.file = file_;
         settled_.offset = position_;
         settled_.done = false;

@@ -42,10 +42,10 @@ class BinlogTranslator {
         bool by_gtid,
         uint8_t server
     );
-    // The connection is gone. `open_events`: what clients see of the group under way, see
-    // ChangeSink::open_rows.
-    void end_stream(std::optional<uint64_t> open_events);
-    // Where to go on: behind all that was emitted.
+    // Where to go on when the connection is gone. `open_events`: what clients see of the group
+    // under way, see ChangeSink::open_rows.
+    BinlogPoint resume_point(std::optional<uint64_t> open_events) const;
+    // Behind the last group that was emitted whole.
     const BinlogPoint& settled() const { return settled_; }
     // The stream began in the middle of a transaction: rows without what goes before them.
     bool started_inside() const { return started_inside_; }
