@@ -9,6 +9,7 @@
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
 #include <openssl/sha.h>
+#include <openssl/x509.h>
 
 #include <memory>
 
@@ -39,6 +40,10 @@ struct FreeKey {
 struct FreeKeyContext {
     void operator()(EVP_PKEY_CTX* context) const { EVP_PKEY_CTX_free(context); }
 };
+
+Error rsa_error(const char* what) {
+    return {Errc::Auth, Retry::Never, std::string("RSA: ") + what};
+}
 
 }  // namespace
 
@@ -99,9 +104,6 @@ bool scramble411_matches(Bytes token, Bytes seed, Bytes stage2) {
 }
 
 Result<std::string> rsa_oaep_encrypt(Bytes public_key, Bytes plain) {
-    const auto failed = [](const char* what) {
-        return Error{Errc::Auth, Retry::Never, std::string("RSA: ") + what};
-    };
     const std::unique_ptr<BIO, FreeBio> text(
         BIO_new_mem_buf(public_key.data(), static_cast<int>(public_key.size()))
     );
@@ -109,7 +111,7 @@ Result<std::string> rsa_oaep_encrypt(Bytes public_key, Bytes plain) {
         PEM_read_bio_PUBKEY(text.get(), nullptr, nullptr, nullptr)
     );
     if (key == nullptr || EVP_PKEY_base_id(key.get()) != EVP_PKEY_RSA)
-        return failed("not a public key");
+        return rsa_error("not a public key");
     const std::unique_ptr<EVP_PKEY_CTX, FreeKeyContext> context(EVP_PKEY_CTX_new(key.get(), nullptr)
     );
     std::string out(static_cast<size_t>(EVP_PKEY_size(key.get())), '\0');
@@ -123,7 +125,32 @@ Result<std::string> rsa_oaep_encrypt(Bytes public_key, Bytes plain) {
             raw(plain.data()),
             plain.size()
         ) != 1)
-        return failed("the text is too long for the key");
+        return rsa_error("the text is too long for the key");
+    out.resize(size);
+    return out;
+}
+
+Result<std::string> rsa_recover(Bytes public_key, Bytes sealed) {
+    const unsigned char* at = raw(public_key.data());
+    const std::unique_ptr<EVP_PKEY, FreeKey> key(
+        d2i_PUBKEY(nullptr, &at, static_cast<long>(public_key.size()))
+    );
+    if (key == nullptr || EVP_PKEY_base_id(key.get()) != EVP_PKEY_RSA)
+        return rsa_error("not a public key");
+    const std::unique_ptr<EVP_PKEY_CTX, FreeKeyContext> context(EVP_PKEY_CTX_new(key.get(), nullptr)
+    );
+    std::string out(static_cast<size_t>(EVP_PKEY_size(key.get())), '\0');
+    size_t size = out.size();
+    if (EVP_PKEY_verify_recover_init(context.get()) != 1 ||
+        EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_PADDING) != 1 ||
+        EVP_PKEY_verify_recover(
+            context.get(),
+            reinterpret_cast<unsigned char*>(out.data()),
+            &size,
+            raw(sealed.data()),
+            sealed.size()
+        ) != 1)
+        return rsa_error("not encrypted with the private half of this key");
     out.resize(size);
     return out;
 }

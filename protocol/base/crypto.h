@@ -38,4 +38,8 @@ bool scramble411_matches(Bytes token, Bytes seed, Bytes stage2);
 // RSA with OAEP padding (SHA-1) and a public key in PEM.
 Result<std::string> rsa_oaep_encrypt(Bytes public_key, Bytes plain);
 
+// What was encrypted with the private half of an RSA key (PKCS #1 v1.5, block type 1).
+// `public_key`: SubjectPublicKeyInfo in DER.
+Result<std::string> rsa_recover(Bytes public_key, Bytes sealed);
+
 }  // namespace obcanal

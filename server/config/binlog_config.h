@@ -22,7 +22,6 @@ struct MysqlServer {
     std::string gtid;
 
     SslMode ssl_mode = SslMode::Disabled;
-    std::string tls_versions;
     std::string trust_store_type;
     std::string trust_store_url;
     std::string trust_store_password;
@@ -60,8 +59,6 @@ struct BinlogConfig {
     std::vector<std::string> binlog_images;
 
     bool filter_table_error = false;  // leave out rows whose table can't be described
-    bool druid_ddl = true;            // the full DDL reader
-    bool multi_stream = false;
 };
 
 }  // namespace obcanal::config

@@ -97,7 +97,8 @@ constexpr std::array kMysqlServerKeys = std::to_array<Server>({
      Server::Parse{parse_ssl_mode},
      "DISABLED",
      "DISABLED, PREFERRED, REQUIRED, VERIFY_CA or VERIFY_IDENTITY."},
-    {".tlsVersions", &MysqlServer::tls_versions, "", "TLS versions that may be used."},
+    Server(".tlsVersions", NoMember{}, "", "TLS versions that may be used.")
+        .no_effect("TLS 1.2 and 1.3 are spoken"),
     {".trustCertificateKeyStoreType",
      &MysqlServer::trust_store_type,
      "",
@@ -224,14 +225,20 @@ constexpr std::array kBinlogKeys = std::to_array<Binlog>({
      &BinlogConfig::filter_table_error,
      "false",
      "Leaves out rows whose table can't be described, instead of stopping."},
-    {"canal.instance.filter.druid.ddl",
-     &BinlogConfig::druid_ddl,
-     "true",
-     "Reads DDL with the full reader; false: by its first words only."},
-    {"canal.instance.multi.stream.on",
-     &BinlogConfig::multi_stream,
-     "false",
-     "The source is a PolarDB-X stream of the destination's name."},
+    Binlog(
+        "canal.instance.filter.druid.ddl",
+        NoMember{},
+        "true",
+        "Reads DDL with the full reader; false: by its first words only."
+    )
+        .no_effect("DDL is always read with the full reader"),
+    Binlog(
+        "canal.instance.multi.stream.on",
+        NoMember{},
+        "false",
+        "The source is a PolarDB-X stream of the destination's name."
+    )
+        .no_effect("PolarDB-X streams are not supported"),
     Binlog("canal.instance.tsdb.enable", NoMember{}, "true", "Keeps the history of table schemas.")
         .no_effect(kTsdb)
         .on(kTsdbTopic),

@@ -1,5 +1,6 @@
 #include "server/config/instance_rules.h"
 
+#include "protocol/base/crypto.h"
 #include "protocol/base/text.h"
 #include "server/config/spring_file.h"
 #include "server/filter/column_filter.h"
@@ -116,6 +117,23 @@ void check_oblog(KeyReader& reader, const OblogConfig& oblog) {
     check_tls(reader, oblog);
 }
 
+// dbPassword as Alibaba Druid's ConfigTools writes it: encrypted with a private RSA key, in base64
+// as the public key (X.509, DER) is.
+void decrypt_password(KeyReader& reader, BinlogConfig& binlog) {
+    constexpr std::string_view kPublicKey = "canal.instance.pwdPublicKey";
+    constexpr std::string_view kPassword = "canal.instance.dbPassword";
+    if (!binlog.password_encrypted) return;
+    if (binlog.password_public_key.empty())
+        return reader.error(kPublicKey, "must be set when enableDruid is true");
+    const std::optional<std::string> key = from_base64(binlog.password_public_key);
+    if (!key) return reader.error(kPublicKey, "is not base64");
+    const std::optional<std::string> sealed = from_base64(binlog.password);
+    if (!sealed) return reader.error(kPassword, "is not base64, as enableDruid has it");
+    Result<std::string> plain = rsa_recover(as_bytes(*key), as_bytes(*sealed));
+    if (!plain) return reader.error(kPassword, "can't be decrypted: " + plain.error().detail);
+    binlog.password = std::move(plain).value();
+}
+
 void check_binlog(KeyReader& reader, const BinlogConfig& binlog) {
     if (!binlog.master.address) {
         reader.error(
@@ -123,9 +141,6 @@ void check_binlog(KeyReader& reader, const BinlogConfig& binlog) {
             "must be set: host:port of the MySQL server; or set "
             "canal.instance.oceanbase.logproxy.address to read a log proxy"
         );
-    }
-    if (binlog.password_encrypted && binlog.password_public_key.empty()) {
-        reader.error("canal.instance.pwdPublicKey", "must be set when enableDruid is true");
     }
     if (binlog.detecting_enable && binlog.detecting_sql.empty())
         reader.error("canal.instance.detecting.sql", "must be set when detecting.enable is true");
@@ -199,6 +214,7 @@ void read_source(KeyReader& reader, InstanceConfig& config) {
         reader.pass_over(mysql_server_keys(), kWhy, kStandby);
     } else {
         reader.read(binlog_keys(), KeyKind::Instance, config.binlog);
+        decrypt_password(reader, config.binlog);
         reader.read(mysql_server_keys(), KeyKind::Instance, config.binlog.master, kMaster);
         reader.read(mysql_server_keys(), KeyKind::Instance, config.binlog.standby, kStandby);
         reader.pass_over(oblog_keys(), "the source is a MySQL server");

@@ -1,6 +1,7 @@
 #include "server/source/preflight.h"
 
 #include "protocol/base/clock.h"
+#include "protocol/base/crypto.h"
 #include "protocol/net/asio.h"
 #include "protocol/net/runtime.h"
 #include "server/source/registry.h"
@@ -64,6 +65,13 @@ std::string remedy_of(const Error& error, const config::InstanceConfig& config) 
                    "(canal.instance.master.address)";
 }
 
+// Above the ids that people choose.
+int64_t passing_replica_id() {
+    uint32_t id = 0;
+    random_bytes(reinterpret_cast<std::byte*>(&id), sizeof id);
+    return id | 0xE0000000U;
+}
+
 std::string milliseconds_since(SteadyTime start) {
     const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(steady_now() - start);
     return std::to_string(passed.count()) + " ms";
@@ -103,6 +111,8 @@ Awaitable<void> stream_briefly(
     // The files of a server that may be running are not ours.
     config::InstanceConfig forgetful = config;
     forgetful.meta = config::MetaKind::Memory;
+    // A source throws out a replica when another comes with its server id.
+    forgetful.binlog.slave_id = passing_replica_id();
     BlockingLane lane;
     Result<std::unique_ptr<Source>> made = make_source(forgetful, std::move(live), lane);
     if (!made) {

@@ -318,6 +318,35 @@ TEST_F(LoadTest, LazyAndSpringFileOfOneDestination) {
     EXPECT_EQ(config.instances[2].meta, MetaKind::File);
 }
 
+// Key and password as Druid's ConfigTools 1.2.17 printed them.
+TEST_F(LoadTest, EncryptedPasswordOfTheSource) {
+    const std::string key =
+        "MFwwDQYJKoZIhvcNAQEBBQADSwAwSAJBAI2aUBDNxpLtOtFNcoo15J0BnLvBxCaaOskVhg98Wf7EzKsx3ye7+PL/"
+        "WmJcMdWyyMtzEE4T76FSqz/eRuc6z28CAwEAAQ==";
+    const std::string sealed =
+        "NCGfpiHQC9rbmetRTJnsq49b4qx2D10jftC2RhyqlnXzNvzVkQq76hEYuaETrq05CwLfAEFuaDbJnLs3P8wWCw==";
+    const std::string source =
+        "canal.instance.master.address = 127.0.0.1:3306\ncanal.instance.enableDruid = true\n";
+    const auto with = [&](const std::string& public_key, const std::string& password) {
+        write(
+            instance_file(),
+            source + "canal.instance.pwdPublicKey = " + public_key +
+                "\ncanal.instance.dbPassword = " + password + "\n"
+        );
+    };
+    with(key, sealed);
+    EXPECT_EQ(findings(), "");
+    EXPECT_EQ(only_instance().binlog.password, "pass word:1");
+    with(key, "N" + sealed.substr(1, 40) + "A" + sealed.substr(42));
+    EXPECT_THAT(findings(), HasSubstr(":4: canal.instance.dbPassword: can't be decrypted: RSA: "));
+    with(key, "secret");
+    EXPECT_THAT(findings(), HasSubstr(":4: canal.instance.dbPassword: is not base64"));
+    with("c2VjcmV0", sealed);
+    EXPECT_THAT(findings(), HasSubstr("can't be decrypted: RSA: not a public key"));
+    with("", sealed);
+    EXPECT_THAT(findings(), HasSubstr("canal.instance.pwdPublicKey: must be set when"));
+}
+
 TEST_F(LoadTest, KindOfSource) {
     const std::string binlog = "canal.instance.master.address = 127.0.0.1:3306\n";
     EXPECT_EQ(only_instance().source, SourceKind::Oblogproxy);
