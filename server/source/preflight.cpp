@@ -66,7 +66,7 @@ std::string remedy_of(const Error& error, const config::InstanceConfig& config) 
 }
 
 // Above the ids that people choose.
-int64_t passing_replica_id() {
+uint32_t passing_replica_id() {
     uint32_t id = 0;
     random_bytes(reinterpret_cast<std::byte*>(&id), sizeof id);
     return id | 0xE0000000U;
