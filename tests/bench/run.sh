@@ -11,3 +11,5 @@ build/release/bin/bench_micro
 build/release/bin/bench_oblog
 build/release/bin/bench_binlog
 python3 tests/bench/end_to_end.py "$@"
+# The binlog source beside the real Java Canal; its services come from tests/support.
+case " $* " in *" --no-java "*) ;; *) python3 tests/bench/beside_java.py ;; esac

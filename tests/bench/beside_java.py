@@ -1,0 +1,222 @@
+#!/usr/bin/env python3
+"""obcanal-server beside the real Java Canal 1.1.7 on the same MariaDB logs, in one run; prints a table.
+
+beside_java.py [--rows N] [--multi N] [--changes N] [--seconds N]       OBCANAL_BIN as ctest sets it; see run.sh
+
+Each workload of tests/support/peers/load lies in a log file of its own. It is read from its start by a fresh server, once for
+`obcanal drain` (ours only) and once for the stock Java client, which gets it from both servers. Then rows come at a steady pace,
+and the stock client says how old they are when it has them.
+"""
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SUPPORT = os.path.join(HERE, "..", "support")
+sys.path.insert(0, SUPPORT)
+import obcanal  # noqa: E402
+
+PEERS, MARIADB = os.path.join(SUPPORT, "peers"), os.path.join(SUPPORT, "services", "mariadb")
+TICKS = os.sysconf("SC_CLK_TCK")
+CPU_RATIO, JAVA_RATIO = 20, 5
+PACE = 500  # transactions a second
+
+
+def quiet(argv, **more):
+    subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, **more)
+
+
+def cpu_seconds(pid):
+    with open("/proc/%d/stat" % pid, encoding="ascii") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def peak_mib(pid):
+    with open("/proc/%d/status" % pid, encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM:")) / 1024
+
+
+def found(pattern, text):
+    match = re.search(pattern, text)
+    if not match:
+        raise RuntimeError("no %s in %s" % (pattern, text[-800:]))
+    return float(match.group(1))
+
+
+class Source:
+    def __init__(self, path):
+        self.port, self.data = obcanal.free_port(), os.path.join(path, "mariadb")
+        os.chmod(path, 0o755)
+        quiet([os.path.join(MARIADB, "start.sh"), "--port", str(self.port), "--data", self.data])
+        self.client = ["mariadb", "--no-defaults", "-h127.0.0.1", "-P%d" % self.port, "-uroot", "--ssl=0", "-N", "-B"]
+        self.sql("CREATE USER canal@'%' IDENTIFIED BY 'canal'; GRANT SELECT, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO canal@'%';"
+                 "SET GLOBAL innodb_flush_log_at_trx_commit = 0; SET GLOBAL sync_binlog = 0")
+
+    def sql(self, text):
+        done = subprocess.run(self.client, input=text, text=True, capture_output=True, check=True)
+        return [line.split("\t") for line in done.stdout.splitlines()]
+
+    def load(self, name, rows):
+        """The log file that holds this workload, and its bytes."""
+        maker = subprocess.Popen([sys.executable, os.path.join(PEERS, "load", "gen.py"), name, str(rows)], stdout=subprocess.PIPE)
+        quiet(self.client, stdin=maker.stdout)
+        if maker.wait():
+            raise RuntimeError("gen.py ended with %d" % maker.returncode)
+        return self.sql("SHOW BINARY LOGS")[-2][:2]
+
+    def raw_seconds(self, file, path):
+        """Of the stream of a file that nobody decodes."""
+        out = os.path.join(path, "raw")
+        os.mkdir(out)
+        begin = time.monotonic()
+        quiet(["mariadb-binlog", "--no-defaults", "--read-from-remote-server", "--raw", "-h127.0.0.1", "-P%d" % self.port, "-uroot",
+               "--ssl=0", "--result-file=" + out + "/", file])
+        took = time.monotonic() - begin
+        shutil.rmtree(out)
+        return took
+
+    def stop(self):
+        quiet([os.path.join(MARIADB, "stop.sh"), "--data", self.data])
+
+
+class Java:
+    def __init__(self, source, path, file, position):
+        self.data, self.port = os.path.join(path, "java"), obcanal.free_port()
+        quiet([os.path.join(PEERS, "canal-server", "start.sh"), "--data", self.data, "--port", str(self.port), "--master",
+               "127.0.0.1:%d" % source.port, "--journal", file, "--position", str(position), "--meta", "memory"])
+        with open(os.path.join(self.data, "service.pid"), encoding="ascii") as pid:
+            self.pid = int(pid.read())
+
+    def stop(self):
+        quiet([os.path.join(PEERS, "canal-server", "stop.sh"), "--data", self.data, "--purge"])
+
+
+class Ours:
+    def __init__(self, source, path, file, position):
+        self.path = os.path.join(path, "ours")
+        os.mkdir(self.path)
+        self.server = obcanal.Server(self.path, None, password="", instance={
+            "canal.instance.master.address": "127.0.0.1:%d" % source.port, "canal.instance.dbUsername": "canal",
+            "canal.instance.dbPassword": "canal", "canal.instance.mysql.slaveId": 4711,
+            "canal.instance.master.journal.name": file, "canal.instance.master.position": position})
+        self.server.start()
+        self.port, self.pid = self.server.port, self.server.process.pid
+
+    def stop(self):
+        self.server.stop()
+        shutil.rmtree(self.path)
+
+
+def java_client(port, rows):
+    done = subprocess.run([obcanal.peer("canal-client-java"), "drain", str(rows), "--port", str(port), "--batch", "1000", "--idle",
+                           "20000"], check=True, capture_output=True, text=True)
+    return found(r"rows/s=([\d.]+)", done.stdout)
+
+
+def our_client(port, rows):
+    done = subprocess.run([os.path.join(obcanal.bin_dir(), "obcanal"), "drain", "--server", "127.0.0.1:%d" % port, "--count", str(rows),
+                           "--idle-exit", "20"], check=True, capture_output=True, text=True)
+    if found(r"\brows=(\d+)", done.stdout) < rows:
+        raise RuntimeError("not all rows came: " + done.stdout)
+    return found(r"rows/s=([\d.]+)", done.stdout)
+
+
+def measured(kind, client, source, path, file, rows):
+    """rows/s at the client; CPU seconds of the server per million rows; its peak of memory in MiB."""
+    server = kind(source, path, file, 4)
+    try:
+        rate = client(server.port, rows)
+        return rate, cpu_seconds(server.pid) * 1e6 / rows, peak_mib(server.pid)
+    finally:
+        server.stop()
+
+
+def row(what, rate, cpu="", peak="", verdict=""):
+    print("%-58s %12s %12s %10s  %s" % (what, rate, cpu, peak, verdict), flush=True)
+
+
+def workload(source, path, name, what, rows, missed):
+    file, size = source.load(name, rows)
+    raw = min(source.raw_seconds(file, path) for _ in range(2))
+    row("%s: %d rows, %.0f MB of log" % (what, rows, int(size) / 1e6), "rows/s", "CPU s/M", "MiB")
+    row("  mariadb-binlog --read-from-remote-server --raw", "%.0f" % (rows / raw), "", "", "%.0f MB/s" % (int(size) / 1e6 / raw))
+    drained = measured(Ours, our_client, source, path, file, rows)
+    ours = measured(Ours, java_client, source, path, file, rows)
+    java = measured(Java, java_client, source, path, file, rows)
+    for label, result in (("obcanal to obcanal drain", drained), ("obcanal to the stock Java client", ours),
+                          ("Java Canal to the stock Java client", java)):
+        row("  " + label, "%.0f" % result[0], "%.2f" % result[1], "%.0f" % result[2])
+    cpu, speed, part = java[1] / drained[1], ours[0] / java[0], drained[0] * raw / rows
+    for told, value, least in (("CPU of Java / CPU of obcanal (drain)", cpu, CPU_RATIO), ("rows/s at the Java client, obcanal / Java", speed, None),
+                               ("obcanal drain / raw stream", part, 0.7)):
+        if name == "w2" and told.startswith("rows/s"):
+            least = JAVA_RATIO
+        bad = least is not None and value < least
+        row("  " + told, "%.2f" % value, "", "", ">= %g%s" % (least, "  MISSED" if bad else "") if least else "")
+        if bad:
+            missed.append("%s: %s" % (what, told))
+
+
+def paced(source, seconds):
+    """INSERTs at a steady pace, each with the clock just before it is sent."""
+    writer = subprocess.Popen(source.client + ["--unbuffered", "bench"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    begin = time.monotonic()
+    for number in range(PACE * seconds):
+        pause = begin + number / PACE - time.monotonic()
+        if pause > 0:
+            time.sleep(pause)
+        writer.stdin.write(b"INSERT INTO lat (ts_us, pad) VALUES (%d, '0123456789012345678901234567890123456789');\n" % (time.time_ns() // 1000))
+        writer.stdin.flush()
+    writer.stdin.close()
+    writer.wait()
+
+
+def latency(source, path, seconds, missed):
+    source.sql("CREATE DATABASE IF NOT EXISTS bench; CREATE TABLE bench.lat (id BIGINT AUTO_INCREMENT PRIMARY KEY, ts_us BIGINT NOT NULL,"
+               " pad VARCHAR(100))")
+    row("commit to the stock Java client, %d transactions a second" % PACE, "p50 ms", "p99 ms", "")
+    for kind, label in ((Ours, "obcanal"), (Java, "Java Canal")):
+        file, position = source.sql("SHOW MASTER STATUS")[0][:2]
+        server = kind(source, path, file, position)
+        try:
+            client = subprocess.Popen([obcanal.peer("canal-client-java"), "latency", str(PACE * seconds), "--port", str(server.port),
+                                       "--idle", "10000"], stdout=subprocess.PIPE, text=True)
+            time.sleep(3)  # the JVM's start is not what is measured
+            paced(source, seconds)
+            told = client.communicate(timeout=120)[0]
+        finally:
+            server.stop()
+        half, most = found(r"p50\S*=([\d.]+)", told), found(r"p99\S*=([\d.]+)", told)
+        bad = kind is Ours and (half > 1 or most > 5)
+        row("  " + label, "%.2f" % half, "%.2f" % most, "", ("<= 1 and 5" + ("  MISSED" if bad else "")) if kind is Ours else "")
+        if bad:
+            missed.append("latency")
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--rows", type=int, default=1_000_000, help="single-row inserts; the changes need a million")
+    options.add_argument("--multi", type=int, default=1_000_000, help="rows of multi-row inserts")
+    options.add_argument("--changes", type=int, default=500_000, help="updates, deletes and inserts")
+    options.add_argument("--seconds", type=int, default=10, help="of rows at a steady pace")
+    args = options.parse_args()
+    missed = []
+    with obcanal.Scratch("beside-java") as scratch:
+        source = Source(scratch.path)
+        try:
+            workload(source, scratch.path, "w1", "single-row inserts", args.rows, missed)
+            workload(source, scratch.path, "w2", "multi-row inserts", args.multi, missed)
+            if args.changes:
+                workload(source, scratch.path, "w3", "updates, deletes, inserts", args.changes, missed)
+            latency(source, scratch.path, args.seconds, missed)
+        finally:
+            source.stop()
+    print("missed: %s" % ("; ".join(missed) or "nothing"))
+
+
+main()
