@@ -14,6 +14,9 @@ namespace obcanal::cli {
 
 class Foreground {
  public:
+    // Before the signals go: their thread may not even have begun to wait for one.
+    ~Foreground() { signals_.join(); }
+
     // Where the verb runs; one thread, hence a strand.
     Executor executor() { return loop_.executor(); }
 
