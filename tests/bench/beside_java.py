@@ -203,7 +203,7 @@ def main():
     options.add_argument("--rows", type=int, default=1_000_000, help="single-row inserts; the changes need a million")
     options.add_argument("--multi", type=int, default=1_000_000, help="rows of multi-row inserts")
     options.add_argument("--changes", type=int, default=500_000, help="updates, deletes and inserts")
-    options.add_argument("--seconds", type=int, default=10, help="of rows at a steady pace")
+    options.add_argument("--seconds", type=int, default=8, help="of rows at a steady pace")
     args = options.parse_args()
     missed = []
     with obcanal.Scratch("beside-java") as scratch:
