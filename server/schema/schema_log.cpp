@@ -3,6 +3,7 @@
 #include "protocol/base/text.h"
 
 #include <algorithm>
+#include <numeric>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -18,6 +19,21 @@ LogMoment behind(LogMoment at) {
 
 bool is_checkpoint(const SchemaRecord& record) {
     return std::holds_alternative<Checkpoint>(record);
+}
+
+// In the order of their points; as they were where these are equal. (clang refuses what
+// libstdc++'s stable_sort is made of.)
+std::vector<SchemaRecord> by_point(std::vector<SchemaRecord> records) {
+    std::vector<size_t> order(records.size());
+    std::iota(order.begin(), order.end(), size_t{0});
+    std::ranges::sort(order, [&records](size_t a, size_t b) {
+        const auto compared = moment_of(records[a]).point <=> moment_of(records[b]).point;
+        return compared != 0 ? compared < 0 : a < b;
+    });
+    std::vector<SchemaRecord> sorted;
+    sorted.reserve(records.size());
+    for (const size_t index : order) sorted.push_back(std::move(records[index]));
+    return sorted;
 }
 
 }  // namespace
@@ -69,9 +85,7 @@ Result<bool> SchemaLog::restore(const LogMoment& start, const std::string& origi
     origin_ = std::get<Checkpoint>(records.front()).origin;
     const bool same_points = origin_ == origin;
     // Answers that were asked for while an earlier part was read again stand behind it.
-    std::ranges::stable_sort(records, {}, [](const SchemaRecord& record) -> const LogPoint& {
-        return moment_of(record).point;
-    });
+    records = by_point(std::move(records));
     const LogMoment& last = moment_of(records.back());
     const bool skips = kind == StartKind::Chosen && same_points && last.point < start.point;
     const bool comparable = same_points || (kind == StartKind::Continues && start.time_ms > 0);
