@@ -159,7 +159,7 @@ void MysqlConnection::close() { stream_.close(); }
 std::string quoted(std::string_view text) {
     std::string out = "'";
     for (const char c : text) {
-        if (c == '\'' || c == '\\') out += c == '\'' ? '\'' : '\\';
+        if (c == '\'' || c == '\\') out += c;
         out += c;
     }
     return out + "'";

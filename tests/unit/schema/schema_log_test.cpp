@@ -2,6 +2,7 @@
 // after a crash at any byte.
 #include "server/schema/schema_log.h"
 
+#include "kept_records.h"
 #include "server/schema/file_schema_store.h"
 
 #include <gtest/gtest.h>
@@ -38,30 +39,10 @@ std::string columns(const SchemaLog& log, const std::string& table) {
     return columns(log.find("s", table));
 }
 
-// Makes a new log over the records that another one saved.
-class Shared final : public SchemaStore {
- public:
-    explicit Shared(std::vector<std::string>& records) : records_(records) {}
-    Result<std::vector<std::string>> load() override { return records_; }
-
-    Result<void> append(std::span<const std::string> records) override {
-        records_.insert(records_.end(), records.begin(), records.end());
-        return {};
-    }
-
-    Result<void> replace(std::span<const std::string> records) override {
-        records_.assign(records.begin(), records.end());
-        return {};
-    }
-
- private:
-    std::vector<std::string>& records_;
-};
-
 class History : public testing::Test {
  protected:
     SchemaLog open(SchemaLogOptions options = {}) {
-        return SchemaLog(std::move(options), std::make_unique<Shared>(records_));
+        return SchemaLog(std::move(options), std::make_unique<KeptRecords>(records_));
     }
 
     // A log that was restored for a start that follows what was read.

@@ -4,6 +4,7 @@
 #include "protocol/canal/entry_encoder.h"
 #include "protocol/canal/position.h"
 #include "server/source/binlog_translator.h"
+#include "tests/unit/schema/kept_records.h"
 
 #include <gtest/gtest.h>
 
@@ -11,7 +12,6 @@
 #include <iterator>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -28,26 +28,6 @@ std::string read_log(const std::string& name) {
     EXPECT_TRUE(file) << name;
     return {std::istreambuf_iterator<char>(file), {}};
 }
-
-// Outlives the process that writes it.
-class Disk final : public schema::SchemaStore {
- public:
-    explicit Disk(std::vector<std::string>& records) : records_(records) {}
-    Result<std::vector<std::string>> load() override { return records_; }
-
-    Result<void> append(std::span<const std::string> records) override {
-        records_.insert(records_.end(), records.begin(), records.end());
-        return {};
-    }
-
-    Result<void> replace(std::span<const std::string> records) override {
-        records_.assign(records.begin(), records.end());
-        return {};
-    }
-
- private:
-    std::vector<std::string>& records_;
-};
 
 // An entry, and what the ring keeps beside it.
 struct Published {
@@ -68,7 +48,7 @@ class Stream {
  public:
     // `history`: the schema history's records on the disk.
     Stream(const std::string& log, bool gtids, std::vector<std::string>& history)
-        : schemas_({}, std::make_unique<Disk>(history)),
+        : schemas_({}, std::make_unique<schema::KeptRecords>(history)),
           log_(log),
           filter_(std::make_shared<const filter::TableFilter>(
               filter::TableFilter::compile(config.filter_regex, "").value()
