@@ -1,9 +1,8 @@
 #include "protocol/canal/packets.h"
 
-#include "protocol/base/text.h"
 #include "protocol/base/wire_reader.h"
 #include "protocol/canal/frame.h"
-#include "protocol/canal/text_fields.h"
+#include "protocol/canal/message_fields.h"
 #include "protocol/canal/wire_fields.h"
 
 #include <array>
@@ -11,88 +10,57 @@
 namespace obcanal::canal {
 namespace {
 
-namespace packet_field {
-constexpr uint32_t kVersion = 2, kType = 3, kCompression = 4, kBody = 5;
-}
-
-namespace auth_field {
-constexpr uint32_t kUsername = 1, kPassword = 2, kNetReadTimeout = 3, kNetWriteTimeout = 4,
-                   kDestination = 5, kClientId = 6, kFilter = 7;
-}
-
-namespace request_field {  // Sub, Unsub, Get, ClientAck, ClientRollback
-constexpr uint32_t kDestination = 1, kClientId = 2, kFilter = 7;
-constexpr uint32_t kFetchSize = 3, kTimeout = 4, kUnit = 5, kAutoAck = 6;
-constexpr uint32_t kBatchId = 3;
-}  // namespace request_field
-
-namespace ack_field {
-constexpr uint32_t kErrorCode = 1, kErrorMessage = 2;
-}
-
+constexpr uint32_t kPacketBody = 5, kPacketType = 3;
 constexpr uint32_t kHandshakeSeeds = 2;
-constexpr uint64_t kProtocolVersion = 1;
+constexpr uint32_t kAckErrorCode = 1, kAckErrorMessage = 2;
 
-std::string make_frame(std::optional<uint64_t> version, PacketType type, std::string_view body) {
-    std::string packet;
-    if (version) append_varint_field(packet, packet_field::kVersion, *version);
-    append_varint_field(packet, packet_field::kType, static_cast<uint64_t>(type));
-    append_text(packet, packet_field::kBody, body);
-    std::string frame;
-    frame.reserve(kFrameHeaderBytes + packet.size());
-    append_frame_header(frame, packet.size());
-    frame += packet;
-    return frame;
-}
+constexpr std::tuple kPacketFields{
+    Field{2, &Packet::version},
+    Field{kPacketType, &Packet::type},
+    Field{4, &Packet::compression},
+    Field{kPacketBody, &Packet::body},
+};
+constexpr std::tuple kHandshakeFields{
+    Field{kHandshakeSeeds, &Handshake::seed, TextKind::AnyBytes},
+};
+constexpr std::tuple kAuthFields{
+    Field{1, &ClientAuth::username},
+    Field{2, &ClientAuth::password, TextKind::AnyBytes},
+    Field{3, &ClientAuth::net_read_timeout},
+    Field{4, &ClientAuth::net_write_timeout},
+    Field{5, &ClientAuth::destination},
+    Field{6, &ClientAuth::client_id},
+    Field{7, &ClientAuth::filter},
+};
+constexpr std::tuple kSubFields{
+    Field{1, &Sub::destination},
+    Field{2, &Sub::client_id},
+    Field{7, &Sub::filter},
+};
+constexpr std::tuple kGetFields{
+    Field{1, &Get::destination},
+    Field{2, &Get::client_id},
+    Field{3, &Get::fetch_size},
+    Field{4, &Get::timeout},
+    Field{5, &Get::unit, TextKind::Utf8, true},  // Java's client writes a 0, too
+    Field{6, &Get::auto_ack},
+};
+constexpr std::tuple kBatchFields{
+    Field{1, &ClientAck::destination},
+    Field{2, &ClientAck::client_id},
+    Field{3, &ClientAck::batch_id},
+};
+constexpr std::tuple kAckFields{
+    Field{kAckErrorCode, &Ack::error_code},
+    Field{kAckErrorMessage, &Ack::error_message, TextKind::AnyBytes},
+};
 
 std::string server_frame(PacketType type, std::string_view body) {
-    return make_frame(kProtocolVersion, type, body);
+    return packet_frame(PacketFrom::Server, static_cast<int32_t>(type), kPacketBody, body);
 }
 
 std::string client_frame(PacketType type, std::string_view body) {
-    return make_frame(std::nullopt, type, body);
-}
-
-std::string sub_body(const Sub& sub) {
-    std::string body;
-    append_text(body, request_field::kDestination, sub.destination);
-    append_text(body, request_field::kClientId, sub.client_id);
-    append_text(body, request_field::kFilter, sub.filter);
-    return body;
-}
-
-std::string batch_body(const ClientAck& request) {
-    std::string body;
-    append_text(body, request_field::kDestination, request.destination);
-    append_text(body, request_field::kClientId, request.client_id);
-    append_number(body, request_field::kBatchId, request.batch_id);
-    return body;
-}
-
-Result<Sub> parse_subscription(Bytes body, std::string_view message) {
-    Sub sub;
-    TextFields texts;
-    WireReader field(body);
-    while (field.next()) {
-        if (field.is_bytes(request_field::kDestination)) texts.set(sub.destination, field);
-        if (field.is_bytes(request_field::kClientId)) texts.set(sub.client_id, field);
-        if (field.is_bytes(request_field::kFilter)) texts.set(sub.filter, field);
-    }
-    if (Result<void> good = texts.verdict(field, message); !good) return std::move(good).error();
-    return sub;
-}
-
-Result<ClientAck> parse_batch_request(Bytes body, std::string_view message) {
-    ClientAck ack;
-    TextFields texts;
-    WireReader field(body);
-    while (field.next()) {
-        if (field.is_bytes(request_field::kDestination)) texts.set(ack.destination, field);
-        if (field.is_bytes(request_field::kClientId)) texts.set(ack.client_id, field);
-        if (field.is_varint(request_field::kBatchId)) ack.batch_id = field.int64();
-    }
-    if (Result<void> good = texts.verdict(field, message); !good) return std::move(good).error();
-    return ack;
+    return packet_frame(PacketFrom::Client, static_cast<int32_t>(type), kPacketBody, body);
 }
 
 // As protobuf-java's TextFormat escapes strings: octal for what is not printable ASCII.
@@ -148,83 +116,32 @@ std::string_view packet_type_name(PacketType type) {
 }
 
 Result<Packet> parse_packet(Bytes frame_body) {
-    Packet packet;
-    WireReader field(frame_body);
-    while (field.next()) {
-        if (field.is_varint(packet_field::kVersion)) packet.version = field.int32();
-        if (field.is_varint(packet_field::kType))
-            packet.type = static_cast<PacketType>(field.int32());
-        if (field.is_varint(packet_field::kCompression)) packet.compression = field.int32();
-        if (field.is_bytes(packet_field::kBody)) packet.body = field.bytes();
-    }
-    if (!field.ok()) return field.error("Packet");
-    return packet;
+    return read_message(frame_body, "Packet", kPacketFields);
 }
 
 Result<ClientAuth> parse_client_auth(Bytes body) {
-    ClientAuth auth;
-    TextFields texts;
-    WireReader field(body);
-    while (field.next()) {
-        if (field.is_bytes(auth_field::kUsername)) texts.set(auth.username, field);
-        if (field.is_bytes(auth_field::kPassword)) auth.password = field.text();  // any bytes
-        if (field.is_varint(auth_field::kNetReadTimeout)) auth.net_read_timeout = field.int32();
-        if (field.is_varint(auth_field::kNetWriteTimeout)) auth.net_write_timeout = field.int32();
-        if (field.is_bytes(auth_field::kDestination)) texts.set(auth.destination, field);
-        if (field.is_bytes(auth_field::kClientId)) texts.set(auth.client_id, field);
-        if (field.is_bytes(auth_field::kFilter)) texts.set(auth.filter, field);
-    }
-    if (Result<void> good = texts.verdict(field, "ClientAuth"); !good)
-        return std::move(good).error();
-    return auth;
+    return read_message(body, "ClientAuth", kAuthFields);
 }
 
-Result<Sub> parse_sub(Bytes body) { return parse_subscription(body, "Sub"); }
+Result<Sub> parse_sub(Bytes body) { return read_message(body, "Sub", kSubFields); }
 
-Result<Unsub> parse_unsub(Bytes body) { return parse_subscription(body, "Unsub"); }
+Result<Unsub> parse_unsub(Bytes body) { return read_message(body, "Unsub", kSubFields); }
 
-Result<Get> parse_get(Bytes body) {
-    Get get;
-    TextFields texts;
-    WireReader field(body);
-    while (field.next()) {
-        if (field.is_bytes(request_field::kDestination)) texts.set(get.destination, field);
-        if (field.is_bytes(request_field::kClientId)) texts.set(get.client_id, field);
-        if (field.is_varint(request_field::kFetchSize)) get.fetch_size = field.int32();
-        if (field.is_varint(request_field::kTimeout)) get.timeout = field.int64();
-        if (field.is_varint(request_field::kUnit)) get.unit = field.int32();
-        if (field.is_varint(request_field::kAutoAck)) get.auto_ack = field.boolean();
-    }
-    if (Result<void> good = texts.verdict(field, "Get"); !good) return std::move(good).error();
-    return get;
+Result<Get> parse_get(Bytes body) { return read_message(body, "Get", kGetFields); }
+
+Result<ClientAck> parse_client_ack(Bytes body) {
+    return read_message(body, "ClientAck", kBatchFields);
 }
-
-Result<ClientAck> parse_client_ack(Bytes body) { return parse_batch_request(body, "ClientAck"); }
 
 Result<ClientRollback> parse_client_rollback(Bytes body) {
-    return parse_batch_request(body, "ClientRollback");
+    return read_message(body, "ClientRollback", kBatchFields);
 }
 
 Result<Handshake> parse_handshake(Bytes body) {
-    Handshake handshake;
-    WireReader field(body);
-    while (field.next()) {
-        if (field.is_bytes(kHandshakeSeeds)) handshake.seed = field.text();
-    }
-    if (!field.ok()) return field.error("Handshake");
-    return handshake;
+    return read_message(body, "Handshake", kHandshakeFields);
 }
 
-Result<Ack> parse_ack(Bytes body) {
-    Ack ack;
-    WireReader field(body);
-    while (field.next()) {
-        if (field.is_varint(ack_field::kErrorCode)) ack.error_code = field.int32();
-        if (field.is_bytes(ack_field::kErrorMessage)) ack.error_message = field.text();
-    }
-    if (!field.ok()) return field.error("Ack");
-    return ack;
-}
+Result<Ack> parse_ack(Bytes body) { return read_message(body, "Ack", kAckFields); }
 
 Result<Messages> parse_messages(Bytes body) {
     Messages messages;
@@ -254,8 +171,8 @@ std::string encode_ack_ok() { return server_frame(PacketType::Ack, {}); }
 
 std::string encode_ack_error(int32_t code, std::string_view text) {
     std::string body;
-    append_varint_field(body, ack_field::kErrorCode, signed_varint(code));
-    append_bytes_field(body, ack_field::kErrorMessage, text);
+    append_varint_field(body, kAckErrorCode, signed_varint(code));
+    append_bytes_field(body, kAckErrorMessage, text);
     return server_frame(PacketType::Ack, body);
 }
 
@@ -270,8 +187,8 @@ std::string encode_messages_head(int64_t batch_id, size_t entries_bytes) {
     append_varint_field(id, messages_field::kBatchId, signed_varint(batch_id));
     const size_t body_bytes = id.size() + entries_bytes;
     std::string packet;
-    append_varint_field(packet, packet_field::kType, static_cast<uint64_t>(PacketType::Messages));
-    packet.push_back(static_cast<char>(bytes_tag(packet_field::kBody)));
+    append_varint_field(packet, kPacketType, static_cast<uint64_t>(PacketType::Messages));
+    packet.push_back(static_cast<char>(bytes_tag(kPacketBody)));
     append_varint(packet, body_bytes);
     std::string frame;
     append_frame_header(frame, packet.size() + body_bytes);
@@ -279,43 +196,27 @@ std::string encode_messages_head(int64_t batch_id, size_t entries_bytes) {
 }
 
 std::string encode_auth(const ClientAuth& auth) {
-    std::string body;
-    append_text(body, auth_field::kUsername, auth.username);
-    append_text(body, auth_field::kPassword, auth.password);
-    append_number(body, auth_field::kNetReadTimeout, auth.net_read_timeout);
-    append_number(body, auth_field::kNetWriteTimeout, auth.net_write_timeout);
-    append_text(body, auth_field::kDestination, auth.destination);
-    append_text(body, auth_field::kClientId, auth.client_id);
-    append_text(body, auth_field::kFilter, auth.filter);
-    return client_frame(PacketType::ClientAuthentication, body);
+    return client_frame(PacketType::ClientAuthentication, write_message(auth, kAuthFields));
 }
 
 std::string encode_subscribe(const Sub& sub) {
-    return client_frame(PacketType::Subscription, sub_body(sub));
+    return client_frame(PacketType::Subscription, write_message(sub, kSubFields));
 }
 
 std::string encode_unsubscribe(const Unsub& unsub) {
-    return client_frame(PacketType::Unsubscription, sub_body(unsub));
+    return client_frame(PacketType::Unsubscription, write_message(unsub, kSubFields));
 }
 
 std::string encode_get(const Get& get) {
-    std::string body;
-    append_text(body, request_field::kDestination, get.destination);
-    append_text(body, request_field::kClientId, get.client_id);
-    append_number(body, request_field::kFetchSize, get.fetch_size);
-    if (get.timeout)
-        append_varint_field(body, request_field::kTimeout, signed_varint(*get.timeout));
-    append_varint_field(body, request_field::kUnit, signed_varint(get.unit));
-    if (get.auto_ack) append_varint_field(body, request_field::kAutoAck, *get.auto_ack ? 1 : 0);
-    return client_frame(PacketType::Get, body);
+    return client_frame(PacketType::Get, write_message(get, kGetFields));
 }
 
 std::string encode_client_ack(const ClientAck& ack) {
-    return client_frame(PacketType::ClientAck, batch_body(ack));
+    return client_frame(PacketType::ClientAck, write_message(ack, kBatchFields));
 }
 
 std::string encode_rollback(const ClientRollback& rollback) {
-    return client_frame(PacketType::ClientRollback, batch_body(rollback));
+    return client_frame(PacketType::ClientRollback, write_message(rollback, kBatchFields));
 }
 
 std::string text_format(const Sub& request) {
