@@ -144,6 +144,12 @@ Result<DestinationClaim::Taken> DestinationClaim::take() {
     return Taken{std::move(session).value(), anew};
 }
 
+Result<std::shared_ptr<ZookeeperSession>> DestinationClaim::session() const {
+    if (Result<void> ours = held(); !ours) return std::move(ours).error();
+    if (session_) return session_;
+    return Error{Errc::Stopped, Retry::Backoff, "the destination is not claimed"};
+}
+
 Result<void> DestinationClaim::held() const {
     const std::lock_guard lock(mutex_);
     if (lost_) return *lost_;

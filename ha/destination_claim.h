@@ -40,6 +40,8 @@ class DestinationClaim {
     // Claims the destination, or makes sure that it is ours still. Conflict: another server has
     // it. What the session writes from now on is written while nobody else serves.
     Result<Taken> take();
+    // The session that has the destination; an Error when none has. On the lane.
+    Result<std::shared_ptr<ZookeeperSession>> session() const;
     // An Error when another server may serve by now: nothing was heard from ZooKeeper for as long
     // as a session lasts, or it says so.
     Result<void> held() const;

@@ -158,13 +158,6 @@ class Loader {
                 "canal.zkServers is set, and only cursors in ZooKeeper (default-instance.xml) keep "
                 "two servers from feeding at once; use it, or remove canal.zkServers"
             );
-        } else if (loaded_.server.in_cluster && config.source == SourceKind::Binlog) {
-            reader.error(
-                "canal.instance.source",
-                "canal.zkServers is set, and a binlog's schema history is on this machine only: a "
-                "server that takes over would lack the changes of tables that the other has read; "
-                "remove canal.zkServers to run alone"
-            );
         }
         asked.insert(layers.asked().begin(), layers.asked().end());
         if (file) judge_file(*file, true, layers.asked(), reader, findings_);

@@ -175,7 +175,8 @@ Result<void> Instance::prepare(const meta::ClientTable& table) {
             {{"client", client.id.value}, {"filter", *client.filter}}
         );
     }
-    Result<std::unique_ptr<source::Source>> made = make_source_(config_, filter_, lane_);
+    Result<std::unique_ptr<source::Source>> made =
+        make_source_(config_, filter_, meta_lane_, meta_->schema_store());
     if (!made) return std::move(made).error();
     source_ = std::move(made).value();
     return {};

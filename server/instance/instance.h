@@ -46,9 +46,10 @@ struct GetReply {
 // Set by a session whose client went away while it waits in get().
 using Cancelled = std::shared_ptr<std::atomic<bool>>;
 
+// See source::make_source.
 using SourceFactory = std::function<Result<std::unique_ptr<
     source::
-        Source>>(const config::InstanceConfig&, std::shared_ptr<const source::LiveFilter>, BlockingLane&)>;
+        Source>>(const config::InstanceConfig&, std::shared_ptr<const source::LiveFilter>, BlockingLane&, std::unique_ptr<schema::SchemaStore>)>;
 
 class Instance : public std::enable_shared_from_this<Instance> {
  public:

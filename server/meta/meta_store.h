@@ -8,7 +8,9 @@
 #include "protocol/base/result.h"
 #include "protocol/canal/ids.h"
 #include "protocol/canal/position.h"
+#include "server/schema/schema_store.h"
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -56,6 +58,9 @@ class MetaStore {
     virtual Result<void> held() const { return {}; }
     // Whether flush() has something to do: an idle destination needs no hop to the lane.
     virtual bool dirty() const { return true; }
+    // For the schema history of a source, where it has to be as safe as the cursors. Null: it may
+    // be in a file. Not to be used longer than this.
+    virtual std::unique_ptr<schema::SchemaStore> schema_store() { return nullptr; }
     // Writes out what changed.
     virtual Result<void> flush() = 0;
     // flush() and release. Nothing may be called afterwards.

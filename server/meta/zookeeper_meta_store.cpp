@@ -1,6 +1,7 @@
 #include "server/meta/zookeeper_meta_store.h"
 
 #include "protocol/base/text.h"
+#include "server/meta/zookeeper_schema_store.h"
 
 #include <algorithm>
 #include <limits>
@@ -107,6 +108,10 @@ Result<void> ZookeeperMetaStore::held() const {
         if (displaced_) return *displaced_;
     }
     return claim_.held();
+}
+
+std::unique_ptr<schema::SchemaStore> ZookeeperMetaStore::schema_store() {
+    return std::make_unique<ZookeeperSchemaStore>([this] { return claim_.session(); }, path_);
 }
 
 Result<void> ZookeeperMetaStore::subscribe(

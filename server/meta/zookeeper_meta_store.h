@@ -47,6 +47,7 @@ class ZookeeperMetaStore final : public MetaStore {
     Result<void> flush() override;
     Result<void> close() override;
     Result<void> held() const override;
+    std::unique_ptr<schema::SchemaStore> schema_store() override;
 
  private:
     using Session = ha::ZookeeperSession;

@@ -2,12 +2,12 @@
 
 #include "protocol/base/bytes.h"
 #include "protocol/base/crypto.h"
+#include "server/schema/record_list.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -22,13 +22,7 @@ void append_u32(std::string& to, uint32_t value) {
 }
 
 Result<void> append_frame(std::string& to, std::span<const std::string> records) {
-    std::string payload;
-    for (const std::string& record : records) {
-        std::array<std::byte, 10> size;
-        const std::byte* end = write_varint(size.data(), record.size());
-        payload += as_text({size.data(), static_cast<size_t>(end - size.data())});
-        payload += record;
-    }
+    const std::string payload = join_records(records);
     if (payload.size() > FileSchemaStore::kMaxFileBytes) {
         return Error{
             Errc::Unsupported,
@@ -44,12 +38,6 @@ Result<void> append_frame(std::string& to, std::span<const std::string> records)
 
 bool only_zeros(std::string_view bytes) {
     return bytes.find_first_not_of('\0') == std::string_view::npos;
-}
-
-bool take_records(Bytes payload, std::vector<std::string>& records) {
-    ByteReader in(payload);
-    while (in.ok() && !in.empty()) records.emplace_back(in.text(in.varint()));
-    return in.ok();
 }
 
 }  // namespace
@@ -70,7 +58,7 @@ Result<SchemaFrames> read_schema_frames(std::string_view bytes) {
         const Bytes payload = in.take(size);
         const bool sound = crc32(payload) == sum;
         if (!sound && only_zeros(bytes.substr(in.position()))) break;
-        if (!sound || !take_records(payload, frames.records)) {
+        if (!sound || !split_records(payload, frames.records)) {
             return Error{
                 Errc::BadPacket,
                 Retry::Never,

@@ -4,7 +4,7 @@
 //
 //   file   := "OBCSCHM1" { frame }*
 //   frame  := size:u32 crc32(records):u32 records          little-endian
-//   records := { varint(size) record }*
+//   records := see record_list.h
 #pragma once
 
 #include "protocol/base/durable_file.h"

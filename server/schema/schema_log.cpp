@@ -21,6 +21,14 @@ bool is_checkpoint(const SchemaRecord& record) {
     return std::holds_alternative<Checkpoint>(record);
 }
 
+// Whether somebody has not read up to the checkpoint, and needs what is before it.
+bool is_needed_before(const Checkpoint& checkpoint, std::span<const ReadTo> readers) {
+    return std::ranges::any_of(readers, [&checkpoint](const ReadTo& reader) {
+        if (reader.origin == checkpoint.origin) return reader.at.point < checkpoint.at.point;
+        return reader.at.time_ms < checkpoint.at.time_ms;
+    });
+}
+
 // In the order of their points; as they were where these are equal. (clang refuses what
 // libstdc++'s stable_sort is made of.)
 std::vector<SchemaRecord> by_point(std::vector<SchemaRecord> records) {
@@ -39,11 +47,9 @@ std::vector<SchemaRecord> by_point(std::vector<SchemaRecord> records) {
 }  // namespace
 
 SchemaLog::SchemaLog(SchemaLogOptions options, std::unique_ptr<SchemaStore> store)
-    : options_(std::move(options)),
-      store_(std::move(store)),
-      catalog_(options_.catalog),
-      drop_above_(options_.keep_bytes) {
+    : options_(std::move(options)), store_(std::move(store)), catalog_(options_.catalog) {
     if (!store_) store_ = std::make_unique<MemorySchemaStore>();
+    drop_above_ = store_->keep_bytes();
 }
 
 Result<std::vector<SchemaRecord>> SchemaLog::load() {
@@ -301,7 +307,11 @@ Result<void> SchemaLog::save() {
 Result<void> SchemaLog::drop_old() {
     auto loaded = store_->load();
     if (!loaded) return std::move(loaded).error();
-    const size_t most = stored_ > drop_above_ ? options_.keep_bytes / 2 : stored_;
+    auto readers = store_->readers();
+    if (!readers) return std::move(readers).error();
+    stored_ = 0;
+    for (const std::string& record : *loaded) stored_ += record.size();
+    const size_t most = stored_ > drop_above_ ? store_->keep_bytes() / 2 : stored_;
     // The last checkpoint that is old enough, or the first one with little enough behind it.
     size_t from = 0;
     size_t left = stored_;
@@ -312,13 +322,14 @@ Result<void> SchemaLog::drop_old() {
         if (is_checkpoint(*record)) {
             const bool old = moment_of(*record).time_ms < newest_ms_ - options_.keep_ms;
             if (!old && left <= most) break;
+            if (is_needed_before(std::get<Checkpoint>(*record), *readers)) break;
             from = i;
             left = behind_it;
         }
         behind_it -= size;
     }
     dropped_ms_ = newest_ms_;
-    drop_above_ = std::max(options_.keep_bytes, left + left / 2);
+    drop_above_ = std::max(store_->keep_bytes(), left + left / 2);
     if (from == 0) return {};
     const std::span<const std::string> kept = std::span(*loaded).subspan(from);
     auto replaced = store_->replace(kept);

@@ -27,9 +27,8 @@ struct SchemaLogOptions {
     // that checkpoint.
     size_t checkpoint_bytes = size_t{1} << 20;
     // What is older than this, and than the last checkpoint before it, is dropped; of more bytes
-    // than that, the older half.
+    // than the store wants to keep, the older half. Nothing that the store says is being read.
     int64_t keep_ms = int64_t{360} * 3600 * 1000;
-    size_t keep_bytes = size_t{128} << 20;
 };
 
 // How the point to read from was found.

@@ -3,12 +3,20 @@
 #pragma once
 
 #include "protocol/base/result.h"
+#include "server/schema/log_point.h"
 
+#include <cstddef>
 #include <span>
 #include <string>
 #include <vector>
 
 namespace obcanal::schema {
+
+// Where somebody has read a log to, and will go on reading.
+struct ReadTo {
+    std::string origin;  // of the log: host:port
+    LogMoment at;
+};
 
 class SchemaStore {
  public:
@@ -21,6 +29,12 @@ class SchemaStore {
     virtual Result<void> append(std::span<const std::string> records) = 0;
     // These instead of all that is there: whoever reads finds either the old or the new ones.
     virtual Result<void> replace(std::span<const std::string> records) = 0;
+
+    // Bytes of records above which old ones should be dropped.
+    virtual size_t keep_bytes() const { return size_t{128} << 20; }
+    // What must not be dropped: the last checkpoint before each of these, and what follows it.
+    // Nothing: the store can't tell.
+    virtual Result<std::vector<ReadTo>> readers() { return std::vector<ReadTo>(); }
 };
 
 // Lasts as long as this process.

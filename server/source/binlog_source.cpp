@@ -78,14 +78,17 @@ std::unique_ptr<schema::SchemaStore> schema_store(const config::InstanceConfig& 
 Result<std::unique_ptr<Source>> BinlogSource::make(
     const config::InstanceConfig& config,
     std::shared_ptr<const LiveFilter> filter,
-    BlockingLane& lane
+    BlockingLane& lane,
+    std::unique_ptr<schema::SchemaStore> history
 ) {
     if (!config.binlog.master.address) {
         return Error{
             Errc::BadConfig, Retry::Never, "canal.instance.master.address names no server"
         };
     }
-    std::unique_ptr<BinlogSource> source(new BinlogSource(config, std::move(filter), lane));
+    std::unique_ptr<BinlogSource> source(
+        new BinlogSource(config, std::move(filter), lane, std::move(history))
+    );
     auto columns = filter::ColumnFilter::parse(config.filter_field, config.filter_black_field);
     if (!columns) return std::move(columns).error();
     for (const config::MysqlServer& server : source->servers_) {
@@ -98,7 +101,8 @@ Result<std::unique_ptr<Source>> BinlogSource::make(
 BinlogSource::BinlogSource(
     const config::InstanceConfig& config,
     std::shared_ptr<const LiveFilter> filter,
-    BlockingLane& lane
+    BlockingLane& lane,
+    std::unique_ptr<schema::SchemaStore> history
 )
     : config_(config),
       log_(config.destination),
@@ -106,7 +110,7 @@ BinlogSource::BinlogSource(
       replica_host_(own_replica_name()),
       told_(std::make_shared<SettledPosition>()),
       lane_(lane),
-      schemas_({}, schema_store(config)),
+      schemas_({}, history ? std::move(history) : schema_store(config)),
       definitions_([this] { return connection_options(); }) {
     servers_.push_back(config.binlog.master);
     if (config.binlog.standby.address) servers_.push_back(config.binlog.standby);
@@ -286,7 +290,9 @@ Awaitable<Result<void>> BinlogSource::restore_schemas(const BinlogStart& start) 
     // What that event did to the tables is behind us.
     if (start.point.done) ++moment.point.offset;
     if (resume_) moment.time_ms = resume_->timestamp_ms;
-    const bool continues = resume_ && !to_latest_;
+    // A cursor that a Java server has written: of what it has read, our history may lack the part
+    // behind its end.
+    const bool continues = resume_ && resume_->binlog && !to_latest_;
     const auto kind = continues ? schema::StartKind::Continues : schema::StartKind::Chosen;
     const std::string origin = server().address->text();
     Result<bool> known = false;

@@ -27,11 +27,12 @@ namespace obcanal::source {
 class BinlogSource : public Source, private LogOpener {
  public:
     // BadConfig: no address, a value that can't be used, a column filter that can't be read.
-    // `lane` outlives this and writes the schema history.
+    // `lane` outlives this and writes the schema history: to `history`, or as configured.
     static Result<std::unique_ptr<Source>> make(
         const config::InstanceConfig& config,
         std::shared_ptr<const LiveFilter> filter,
-        BlockingLane& lane
+        BlockingLane& lane,
+        std::unique_ptr<schema::SchemaStore> history
     );
     ~BinlogSource() override;
 
@@ -45,7 +46,8 @@ class BinlogSource : public Source, private LogOpener {
     BinlogSource(
         const config::InstanceConfig& config,
         std::shared_ptr<const LiveFilter> filter,
-        BlockingLane& lane
+        BlockingLane& lane,
+        std::unique_ptr<schema::SchemaStore> history
     );
 
     const config::MysqlServer& server() const { return servers_[server_index_]; }

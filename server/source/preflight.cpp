@@ -114,7 +114,7 @@ Awaitable<void> stream_briefly(
     // A source throws out a replica when another comes with its server id.
     forgetful.binlog.slave_id = passing_replica_id();
     BlockingLane lane;
-    Result<std::unique_ptr<Source>> made = make_source(forgetful, std::move(live), lane);
+    Result<std::unique_ptr<Source>> made = make_source(forgetful, std::move(live), lane, nullptr);
     if (!made) {
         to.problem(made.error().detail, remedy_of(made.error(), config));
         co_return;

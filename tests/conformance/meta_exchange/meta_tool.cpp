@@ -6,6 +6,8 @@
 //   form of the cases file
 //   meta_tool nodes zk:SERVERS PATH   prints what is in ZooKeeper from there on, a node a line
 //   meta_tool make zk:SERVERS PATH    makes an empty node
+//   meta_tool put zk:SERVERS PATH     writes one, of a few bytes that mean nothing
+//   meta_tool remove zk:SERVERS PATH  removes it with all that is below
 #include "protocol/base/text.h"
 #include "server/meta/file_meta_store.h"
 #include "server/meta/zookeeper_meta_store.h"
@@ -53,7 +55,8 @@ Result<void> print_nodes(obcanal::ha::ZookeeperSession& session, const std::stri
     auto node = session.get(path);
     if (!node) return node.error();
     if (!*node) return {};
-    std::printf("%s\t%s\n", path.c_str(), (*node)->data.c_str());
+    constexpr size_t kMost = 10'000;
+    std::printf("%s\t%s\n", path.c_str(), obcanal::printable((*node)->data, kMost).c_str());
     auto names = session.children(path);
     if (!names) return names.error();
     std::sort(names->begin(), names->end());
@@ -70,6 +73,8 @@ Result<void> on_nodes(
     auto session = client->session();
     if (!session) return session.error();
     if (command == "nodes") return print_nodes(**session, path);
+    if (command == "put") return (*session)->put(path, "?");
+    if (command == "remove") return (*session)->remove_tree(path);
     auto made = (*session)->create(path, std::nullopt, obcanal::ha::NodeMode::Persistent);
     if (!made) return made.error();
     return {};
@@ -177,7 +182,8 @@ Result<void> run(const std::vector<std::string>& words) {
     const std::string& command = words[0];
     if (command == "write" || command == "write-oblog")
         return write(words[1], words[2], command == "write-oblog");
-    if (command == "nodes" || command == "make") return on_nodes(command, words[1], words[2]);
+    if (command == "nodes" || command == "make" || command == "put" || command == "remove")
+        return on_nodes(command, words[1], words[2]);
     if (command == "dump") {
         for (size_t at = 2; at < words.size(); ++at) {
             if (auto done = dump(words[1], words[at]); !done) return done;
@@ -197,7 +203,9 @@ Result<void> run(const std::vector<std::string>& words) {
 int main(int argc, char** argv) {
     const std::vector<std::string> words(argv + 1, argv + argc);
     if (words.size() < 3) {
-        std::fputs("usage: meta_tool write|write-oblog|save|dump|nodes|make DIR ...\n", stderr);
+        std::fputs(
+            "usage: meta_tool write|write-oblog|save|dump|nodes|make|put|remove DIR ...\n", stderr
+        );
         return 2;
     }
     if (auto done = run(words); !done) {

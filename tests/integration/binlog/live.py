@@ -430,4 +430,5 @@ def main():
         SCENARIOS[scenario](scratch, make)
 
 
-main()
+if __name__ == "__main__":
+    main()

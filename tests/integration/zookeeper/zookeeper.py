@@ -59,11 +59,11 @@ class Zookeeper:
         return value["postion"]["journalName"], value["postion"]["position"], value["postion"]["timestamp"], cursor
 
 
-def new_server(scratch, name, logproxy, zookeeper, chroot="", **keys):
+def new_server(scratch, name, logproxy, zookeeper, chroot="", instance=None, **keys):
     place = os.path.join(scratch.path, name)
     os.makedirs(place)
     metrics = obcanal.free_port()
-    server = scratch.keep(obcanal.Server(place, logproxy.port, password=None, server=dict({
+    server = scratch.keep(obcanal.Server(place, logproxy and logproxy.port, password=None, instance=instance, server=dict({
         "canal.metrics.pull.port": metrics, "canal.zkServers": "127.0.0.1:%d%s" % (zookeeper.port, chroot),
         "canal.zookeeper.session.timeout": SESSION_MS, "canal.zookeeper.flush.period": 100,
         "canal.instance.global.spring.xml": "classpath:spring/default-instance.xml"}, **keys)))
@@ -201,4 +201,5 @@ def main():
     print("zookeeper: %d checks" % checks)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -314,9 +314,6 @@ TEST_F(ConfDirTest, ClusterNeedsItsStore) {
         "canal.instance.global.spring.xml = classpath:spring/default-instance.xml\n"
     );
     EXPECT_EQ(findings(), "");
-    instance("canal.instance.source = binlog\ncanal.instance.master.address = h:3306\n");
-    EXPECT_THAT(findings(), HasSubstr("canal.zkServers is set, and a binlog's schema history"));
-    instance({});
     server("canal.zookeeper.digest = nobody\n");
     EXPECT_THAT(findings(), HasSubstr("canal.zookeeper.digest: is not user:password"));
 }

@@ -60,7 +60,7 @@ class InstanceSetTest : public testing::Test {
         runtime_.start();
         InstanceSet::Means means;
         means.read_config = [this](const std::string& name) { return read(name); };
-        means.make_source = [this](const config::InstanceConfig&, auto, BlockingLane&) {
+        means.make_source = [this](const config::InstanceConfig&, auto, BlockingLane&, auto) {
             return make_source();
         };
         set_.emplace(runtime_, runtime_, std::move(means));

@@ -126,7 +126,7 @@ class ScriptedSource : public source::Source {
 SourceFactory scripted_source(std::shared_ptr<Script> script, Executor feed_strand) {
     return
         [script = std::move(script),
-         feed_strand](const config::InstanceConfig&, std::shared_ptr<const source::LiveFilter>, BlockingLane&)
+         feed_strand](const config::InstanceConfig&, std::shared_ptr<const source::LiveFilter>, BlockingLane&, std::unique_ptr<schema::SchemaStore>)
             -> Result<std::unique_ptr<source::Source>> {
             return std::unique_ptr<source::Source>(
                 std::make_unique<ScriptedSource>(script, feed_strand)

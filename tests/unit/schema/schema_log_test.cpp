@@ -322,8 +322,7 @@ TEST_F(History, StaysSmall) {
         EXPECT_EQ(columns(restored(at(start)), "t0"), "c" + std::to_string((start - 1) / 7 * 7));
 
     options.keep_ms = int64_t{1} << 40;
-    options.keep_bytes = 20'000;
-    SchemaLog by_size = open(options);
+    SchemaLog by_size(options, std::make_unique<KeptRecords>(records_, 20'000));
     ASSERT_TRUE(by_size.restore(at(5001), kServer, StartKind::Continues).ok());
     most = 0;
     for (uint64_t i = 5001; i <= 9000; ++i) {
@@ -335,6 +334,40 @@ TEST_F(History, StaysSmall) {
     }
     EXPECT_LT(most, 25'000U);
     EXPECT_EQ(columns(restored(at(9001)), "t0"), "c9000");
+}
+
+// Whatever it takes: a server that takes over begins at a cursor.
+TEST_F(History, WhatIsStillReadIsKept) {
+    SchemaLogOptions options;
+    options.checkpoint_bytes = 1000;
+    auto store = std::make_unique<KeptRecords>(records_, 5'000);
+    KeptRecords& kept = *store;
+    SchemaLog log(options, std::move(store));
+    ASSERT_TRUE(log.restore(at(4), kServer, StartKind::Chosen).ok());
+    const auto bytes = [this] {
+        size_t sum = 0;
+        for (const std::string& record : records_) sum += record.size();
+        return sum;
+    };
+    const auto change = [&log](uint64_t from, uint64_t to) {
+        for (uint64_t i = from; i <= to; ++i) {
+            log.apply("create or replace table t (c" + std::to_string(i) + " int)", "s", at(i));
+            ASSERT_TRUE(log.save().ok());
+        }
+    };
+    kept.read_by({{kServer, at(501)}, {"elsewhere:1", at(5000)}});
+    change(1, 1000);
+    EXPECT_GT(bytes(), 20'000U);
+    EXPECT_EQ(columns(restored(at(501)), "t"), "c500");
+    // What that cursor did not need is gone.
+    EXPECT_LT(bytes(), 60'000U);
+    kept.read_by({{kServer, at(2001)}});
+    change(1001, 2000);
+    EXPECT_EQ(columns(restored(at(2001)), "t"), "c2000");
+    kept.read_by({{kServer, at(4001)}});
+    change(2001, 4000);
+    EXPECT_LT(bytes(), 12'000U);
+    EXPECT_EQ(columns(restored(at(4001)), "t"), "c4000");
 }
 
 TEST_F(History, ThatIsMalformedIsNotTakenForNone) {
