@@ -135,6 +135,10 @@ struct TxnEnd {
 // Upstream lives, and everything committed up to checkpoint_us was delivered.
 struct Heartbeat {
     int64_t checkpoint_us = 0;
+    // Which one is later, where checkpoint_us is of a clock that may be set back; 0: it says so.
+    int64_t number = 0;
+
+    int64_t order() const { return number != 0 ? number : checkpoint_us; }
 };
 
 using Change = std::variant<TxnBegin, RowsChange, DdlChange, StatementChange, TxnEnd, Heartbeat>;

@@ -3,6 +3,7 @@
 // time; after an error the connection is of no use. close() ends everything that is awaited.
 #pragma once
 
+#include "protocol/base/clock.h"
 #include "protocol/base/input_buffer.h"
 #include "protocol/base/result.h"
 #include "protocol/base/text.h"
@@ -53,6 +54,8 @@ class MysqlConnection {
     Awaitable<Result<Bytes>> receive();
     // The next packet if it is here already; nothing when receive() would wait.
     Result<std::optional<Bytes>> received();
+    // Waits for bytes, after received() had nothing.
+    Awaitable<Result<void>> read_more();
 
     void close();
     bool is_open() const { return stream_.is_open(); }
@@ -72,10 +75,12 @@ class MysqlConnection {
     Awaitable<Result<void>> start_tls(const mysql::LoginOptions& login);
     Awaitable<Result<void>> authenticate(const mysql::LoginOptions& login);
     Awaitable<Result<void>> write(std::string payload);
+    void watch();
 
     MysqlOptions options_;
     Stream stream_;
     Deadline deadline_;
+    SteadyTime armed_{};  // when deadline_ was
     InputBuffer input_;
     mysql::PacketReader packets_;
     mysql::Greeting greeting_;

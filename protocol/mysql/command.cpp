@@ -125,7 +125,11 @@ Result<bool> QueryResult::receive_row(Bytes payload) {
     ByteReader in(payload);
     Row row;
     for (size_t i = 0; i < columns_.size(); ++i) {
-        if (in.position() < payload.size() && payload[in.position()] == kNull) {
+        // SHOW SLAVE HOSTS of MySQL leaves the last column out for a replica that is going away.
+        const bool left_out = i > 0 && in.position() == payload.size();
+        if (left_out) {
+            row.emplace_back();
+        } else if (in.position() < payload.size() && payload[in.position()] == kNull) {
             in.skip(1);
             row.emplace_back();
         } else {

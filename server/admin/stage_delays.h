@@ -17,8 +17,13 @@ struct StageDelays {
 };
 
 inline StageDelays stage_delays(const instance::InstanceStatus& status, int64_t now_ms) {
+    // Clocks differ a little; what is farther in the future was said by one that has been set back
+    // since, or by SET TIMESTAMP.
+    constexpr int64_t kSkewMs = 60'000;
+    const auto known = [now_ms](int64_t at) { return at <= now_ms + kSkewMs ? at : 0; };
     // A heartbeat says that nothing older is missing: an idle source is no late one.
-    const int64_t read_up_to = std::max(status.put.execute_ms, status.checkpoint_us / 1000);
+    const int64_t read_up_to =
+        std::max(known(status.put.execute_ms), known(status.checkpoint_us / 1000));
     const auto late = [now_ms](int64_t at) {
         return at > 0 ? std::max<int64_t>(now_ms - at, 0) : 0;
     };

@@ -95,13 +95,14 @@ std::string status_json(const ServerFacts& facts, int64_t now_ms) {
     return to_json_text(all);
 }
 
-StatusReport::StatusReport(ServerControl& server) : server_(server), started_ms_(wall_ms()) {}
+StatusReport::StatusReport(ServerControl& server) : server_(server), started_(steady_now()) {}
 
 Awaitable<ServerFacts> StatusReport::facts() const {
     ServerFacts facts;
     const std::shared_ptr<instance::InstanceSet> instances = server_.instances();
     facts.serving = instances != nullptr;
-    facts.uptime_ms = wall_ms() - started_ms_;
+    const auto uptime = steady_now() - started_;
+    facts.uptime_ms = std::chrono::duration_cast<std::chrono::milliseconds>(uptime).count();
     facts.client_connections = server_.client_connections();
     if (instances) {
         const Executor control = instances->control();

@@ -2,6 +2,7 @@
 // Any thread.
 #pragma once
 
+#include "protocol/base/clock.h"
 #include "protocol/net/awaitable.h"
 #include "server/admin/server_control.h"
 #include "server/instance/status.h"
@@ -32,7 +33,7 @@ class StatusReport {
 
  private:
     ServerControl& server_;
-    int64_t started_ms_;
+    SteadyTime started_;
 };
 
 }  // namespace obcanal::admin

@@ -196,7 +196,8 @@ constexpr std::array kBinlogKeys = std::to_array<Binlog>({
         "canal.instance.network.receiveBufferSize",
         &BinlogConfig::receive_buffer_bytes,
         "16384",
-        "Receive buffer of the source's socket."
+        "Receive buffer of the source's socket. Up to 1 MiB the system chooses, whose own buffer "
+        "grows as it is needed."
     )
         .in(1, kMaxSocketBuffer),
     Binlog(

@@ -69,44 +69,94 @@ bool Feed::encode(const Change& change, Step& step) {
         step.record = encoder_.encode(*statement);
         return true;
     }
-    note_heartbeat(std::get<canal::Heartbeat>(change).checkpoint_us);
+    note_heartbeat(std::get<canal::Heartbeat>(change));
     return false;
 }
 
-Awaitable<Result<void>> Feed::emit(std::span<const Change> changes) {
-    Step step;
-    for (const Change& change : changes) {
-        if (!encode(change, step)) continue;
-        if (encoder_.malformed_column()) {
-            co_return Error{
-                Errc::BadPacket,
-                Retry::Never,
-                "column " + *encoder_.malformed_column() + ": its bytes are no value of its type"
-            };
-        }
-        while (!buffer_.append(step.record, step.facts)) {
-            Result<void> piece = co_await buffer_.flush(false);
-            if (!piece) co_return piece;
-            open_rows_ = rows_done_;
-        }
-        rows_done_ = step.facts.rows_done;
-        newest_execute_ms_.store(step.facts.execute_ms, std::memory_order_relaxed);
-        if (!step.facts.completes) continue;
-        if (!buffer_.try_flush(true)) {
-            Result<void> flushed = co_await buffer_.flush(true);
-            if (!flushed) co_return flushed;
-        }
-        open_rows_.reset();
-        if (step.facts.kind == EntryKind::End)
-            transactions_.fetch_add(1, std::memory_order_relaxed);
+Result<Feed::Waits> Feed::store(const Change& change) {
+    if (!encode(change, step_)) return Waits::No;
+    if (encoder_.malformed_column()) {
+        return Error{
+            Errc::BadPacket,
+            Retry::Never,
+            "column " + *encoder_.malformed_column() + ": its bytes are no value of its type"
+        };
     }
+    if (!buffer_.append(step_.record, step_.facts)) return Waits::BufferFull;
+    return settle();
+}
+
+// The change of step_ is in the buffer.
+Feed::Waits Feed::settle() {
+    rows_done_ = step_.facts.rows_done;
+    newest_execute_ms_.store(step_.facts.execute_ms, std::memory_order_relaxed);
+    if (!step_.facts.completes) return Waits::No;
+    if (!buffer_.try_flush(true)) return Waits::RingFull;
+    complete();
+    return Waits::No;
+}
+
+void Feed::complete() {
+    open_rows_.reset();
+    if (step_.facts.kind == EntryKind::End) transactions_.fetch_add(1, std::memory_order_relaxed);
+}
+
+Result<bool> Feed::try_emit(std::span<const Change> changes) {
+    for (; stored_ < changes.size(); ++stored_) {
+        Result<Waits> stored = store(changes[stored_]);
+        if (!stored) forget_waiting();
+        if (!stored) return std::move(stored).error();
+        waits_ = *stored;
+        if (waits_ != Waits::No) return false;
+    }
+    stored_ = 0;
+    return true;
+}
+
+Awaitable<Result<void>> Feed::finish_change() {
+    while (waits_ == Waits::BufferFull) {
+        Result<void> piece = co_await buffer_.flush(false);
+        if (!piece) co_return piece;
+        open_rows_ = rows_done_;
+        if (buffer_.append(step_.record, step_.facts)) waits_ = settle();
+    }
+    if (waits_ == Waits::RingFull) {
+        Result<void> flushed = co_await buffer_.flush(true);
+        if (!flushed) co_return flushed;
+        complete();
+        waits_ = Waits::No;
+    }
+    ++stored_;
     co_return Result<void>{};
 }
 
-void Feed::note_heartbeat(int64_t us) {
+Awaitable<Result<void>> Feed::emit(std::span<const Change> changes) {
+    for (;;) {
+        if (waits_ != Waits::No) {
+            Result<void> finished = co_await finish_change();
+            if (!finished) forget_waiting();
+            if (!finished) co_return finished;
+        }
+        Result<bool> all = try_emit(changes);
+        if (!all) co_return std::move(all).error();
+        if (*all) co_return Result<void>{};
+    }
+}
+
+void Feed::drop_open() {
+    buffer_.drop();
+    forget_waiting();
+}
+
+void Feed::forget_waiting() {
+    stored_ = 0;
+    waits_ = Waits::No;
+}
+
+void Feed::note_heartbeat(const canal::Heartbeat& beat) {
     const std::lock_guard lock(mutex_);
-    if (us <= checkpoint_.us) return;
-    checkpoint_ = {us, ring_.published()};
+    if (beat.order() <= checkpoint_.order) return;
+    checkpoint_ = {beat.checkpoint_us, beat.order(), ring_.published()};
 }
 
 Checkpoint Feed::checkpoint() const {

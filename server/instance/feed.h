@@ -18,6 +18,7 @@ namespace obcanal::instance {
 // The latest heartbeat, and the last entry that was published before it.
 struct Checkpoint {
     int64_t us = 0;
+    int64_t order = 0;  // of heartbeats, see canal::Heartbeat
     canal::Sequence after;
 };
 
@@ -31,10 +32,11 @@ class Feed : public source::ChangeSink {
     );
 
     Awaitable<Result<void>> emit(std::span<const canal::Change> changes) override;
+    Result<bool> try_emit(std::span<const canal::Change> changes) override;
     std::optional<uint64_t> open_rows() const override { return open_rows_; }
 
     // The connection is gone: what was not published is void.
-    void drop_open() { buffer_.drop(); }
+    void drop_open();
 
     // Any thread.
     Checkpoint checkpoint() const;
@@ -49,15 +51,28 @@ class Feed : public source::ChangeSink {
         store::EntryFacts facts;
     };
 
+    // What has to have room before a change that is encoded is stored.
+    enum class Waits : uint8_t { No, BufferFull, RingFull };
+
     void begin(const canal::TxnMark& txn);
+    Result<Waits> store(const canal::Change& change);
+    Waits settle();
+    void complete();
+    Awaitable<Result<void>> finish_change();
+    void forget_waiting();
     // False: the change has no entry.
     bool encode(const canal::Change& change, Step& step);
-    void note_heartbeat(int64_t us);
+    void note_heartbeat(const canal::Heartbeat& beat);
 
     store::EventRing& ring_;
     canal::EntryEncoder encoder_;
     store::TxnBuffer buffer_;
     uint64_t rows_done_ = 0;  // of the open transaction, appended
+    // Of the changes that try_emit() could not store without waiting: how many are stored, and what
+    // the next one, that of step_, waits for.
+    size_t stored_ = 0;
+    Waits waits_ = Waits::No;
+    Step step_;
     std::optional<uint64_t> open_rows_;
     mutable std::mutex mutex_;
     Checkpoint checkpoint_;

@@ -47,7 +47,7 @@ class WaitingGet {
     int& count_;
 };
 
-// How far a source has come: transactions, and the checkpoint of its last heartbeat.
+// How far a source has come: transactions, and its last heartbeat.
 using Progress = std::pair<uint64_t, int64_t>;
 
 source::PositionTracker::Consumed consumed(const store::Slot& slot) {
@@ -226,7 +226,7 @@ Awaitable<void> Instance::feed_loop(std::optional<LogPosition> from) {
     std::chrono::milliseconds delay = least;
     SourceFailures failures;
     while (!stop_requested_.load()) {
-        const Progress before{feed_.transactions(), feed_.checkpoint().us};
+        const Progress before{feed_.transactions(), feed_.checkpoint().order};
         const Error error = co_await source_->run(from, feed_);
         feed_.drop_open();
         if (stop_requested_.load()) break;
@@ -240,7 +240,7 @@ Awaitable<void> Instance::feed_loop(std::optional<LogPosition> from) {
             break;
         }
         // What a source sends again and again before it fails is no progress.
-        if (before != Progress{feed_.transactions(), feed_.checkpoint().us}) {
+        if (before != Progress{feed_.transactions(), feed_.checkpoint().order}) {
             delay = least;
             failures.forget();
         }
@@ -294,9 +294,9 @@ Awaitable<Result<void>> Instance::on_lane(std::function<Result<void>()> call) {
 void Instance::advance_idle_cursors() {
     idle_cursors_moved_ = steady_now();
     const Checkpoint latest = feed_.checkpoint();
-    if (latest.us <= checkpoint_us_ || ring_.acked() < latest.after) return;
-    checkpoint_us_ = latest.us;
-    tracker_->checkpoint(latest.us);
+    if (latest.order <= checkpoint_order_ || ring_.acked() < latest.after) return;
+    checkpoint_order_ = latest.order;
+    tracker_->checkpoint(latest.order);
     for (const meta::Subscription& subscription : ledger_.subscriptions()) {
         if (!ledger_.open_batches(subscription.client).empty()) continue;
         const Result<void> saved = meta_->save_cursor(subscription.client, tracker_->position());
@@ -342,7 +342,7 @@ Awaitable<Result<void>> Instance::subscribe(ClientId client, std::string filter)
     };
     Result<void> stored = co_await on_lane(store);
     if (!stored) co_return stored;
-    const bool anything_known = ring_.acked().value >= 0 || checkpoint_us_ > 0;
+    const bool anything_known = ring_.acked().value >= 0 || checkpoint_order_ > 0;
     if (!meta_->cursor(client) && anything_known)
         co_return meta_->save_cursor(client, tracker_->position());
     co_return Result<void>{};

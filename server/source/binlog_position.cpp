@@ -62,15 +62,15 @@ schema::LogPoint log_point(const canal::LogPosition& position) {
 
 }  // namespace
 
-void SettledPosition::set(int64_t us, canal::LogPosition at) {
+void SettledPosition::set(int64_t beat, canal::LogPosition at) {
     const std::lock_guard lock(mutex_);
-    us_ = us;
+    beat_ = beat;
     position_ = std::move(at);
 }
 
-std::optional<canal::LogPosition> SettledPosition::at(int64_t us) const {
+std::optional<canal::LogPosition> SettledPosition::at(int64_t beat) const {
     const std::lock_guard lock(mutex_);
-    if (us != us_) return std::nullopt;
+    if (beat != beat_) return std::nullopt;
     return position_;
 }
 
@@ -107,8 +107,8 @@ void BinlogTracker::consumed(const Consumed& entry) {
     position_.binlog = std::move(resume);
 }
 
-void BinlogTracker::checkpoint(int64_t us) {
-    std::optional<canal::LogPosition> settled = settled_->at(us);
+void BinlogTracker::checkpoint(int64_t beat) {
+    std::optional<canal::LogPosition> settled = settled_->at(beat);
     if (!settled) return;
     // What was consumed since may lie behind it already.
     const bool known = !position_.journal_name.empty();

@@ -54,13 +54,14 @@ class ExecutedGtids {
 // Up to where a source has read, with nothing under way, at its last sign of life.
 class SettledPosition {
  public:
-    void set(int64_t us, canal::LogPosition at);
+    // `beat`: the number of its heartbeat.
+    void set(int64_t beat, canal::LogPosition at);
     // Nothing: another one has replaced it.
-    std::optional<canal::LogPosition> at(int64_t us) const;
+    std::optional<canal::LogPosition> at(int64_t beat) const;
 
  private:
     mutable std::mutex mutex_;
-    int64_t us_ = 0;
+    int64_t beat_ = 0;
     canal::LogPosition position_;
 };
 
@@ -74,7 +75,7 @@ class BinlogTracker : public PositionTracker {
     );
 
     void consumed(const Consumed& entry) override;
-    void checkpoint(int64_t us) override;
+    void checkpoint(int64_t beat) override;
     canal::LogPosition position() const override { return position_; }
 
  private:

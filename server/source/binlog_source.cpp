@@ -405,19 +405,45 @@ canal::LogPosition BinlogSource::position_of(const BinlogPoint& point) const {
 Awaitable<Result<void>> BinlogSource::tell_settled(ChangeSink& out) {
     canal::Heartbeat beat;
     beat.checkpoint_us = wall_ms() * 1000;
-    told_->set(beat.checkpoint_us, position_of(translator_->settled()));
+    beat.number = ++beats_;
+    told_->set(beat.number, position_of(translator_->settled()));
     state_.set_place(server().address->text(), translator_->settled().text());
     const std::array<canal::Change, 1> changes{beat};
     Result<void> emitted = co_await out.emit(changes);
     co_return emitted;
 }
 
-Awaitable<Result<void>> BinlogSource::take_event(Bytes event, ChangeSink& out) {
-    Result<void> begun = translator_->begin(event);
-    if (!begun) co_return begun;
+Result<BinlogSource::Waits> BinlogSource::take_received(
+    MysqlConnection& connection, ChangeSink& out
+) {
     for (;;) {
+        if (!inside_event_) {
+            Result<std::optional<Bytes>> packet = connection.received();
+            if (!packet) return std::move(packet).error();
+            if (!*packet) return Waits::Bytes;
+            Result<std::optional<Bytes>> event = log_event(**packet);
+            if (!event) return std::move(event).error();
+            if (!*event) {
+                return Error{
+                    Errc::Closed, Retry::Backoff, "the server ended the stream of its log"
+                };
+            }
+            Result<void> begun = translator_->begin(**event);
+            if (!begun) return std::move(begun).error();
+        }
         Result<bool> more = translator_->next();
-        if (!more) co_return std::move(more).error();
+        if (!more) return std::move(more).error();
+        inside_event_ = *more;
+        if (translator_->missing_table() || schemas_.unsaved()) return Waits::Schemas;
+        if (!*more) continue;
+        Result<bool> emitted = out.try_emit(translator_->changes());
+        if (!emitted) return std::move(emitted).error();
+        if (!*emitted) return Waits::Room;
+    }
+}
+
+Awaitable<Result<void>> BinlogSource::finish_step(Waits waits, ChangeSink& out) {
+    if (waits == Waits::Schemas) {
         if (translator_->missing_table()) {
             const schema::TableName name = *translator_->missing_table();
             Result<void> described = co_await describe_table(name);
@@ -426,39 +452,35 @@ Awaitable<Result<void>> BinlogSource::take_event(Bytes event, ChangeSink& out) {
         // Durable before a cursor can come behind it.
         Result<void> saved = co_await save_schemas();
         if (!saved) co_return saved;
-        if (!*more) co_return Result<void>{};
-        Result<void> emitted = co_await out.emit(translator_->changes());
-        if (!emitted) co_return emitted;
     }
+    Result<void> emitted = co_await out.emit(translator_->changes());
+    co_return emitted;
 }
 
 Awaitable<Error> BinlogSource::stream_from(MysqlConnection& connection, ChangeSink& out) {
     const Executor strand = co_await asio::this_coro::executor;
     SteadyTime told{};
+    inside_event_ = false;
     for (;;) {
-        Result<std::optional<Bytes>> ready = connection.received();
-        if (!ready) co_return std::move(ready).error();
-        if (!*ready) {
-            if (translator_->idle() && steady_now() - told >= kTellPeriod) {
-                Result<void> said = co_await tell_settled(out);
-                if (!said) co_return std::move(said).error();
-                told = steady_now();
-                failures_ = 0;
-            }
-            // Other destinations share this thread.
-            co_await asio::post(strand, asio::use_awaitable);
-            const uint64_t before = connection.bytes();
-            Result<Bytes> packet = co_await connection.receive();
-            if (!packet) co_return std::move(packet).error();
-            state_.bytes.fetch_add(connection.bytes() - before, std::memory_order_relaxed);
-            *ready = *packet;
+        Result<Waits> waits = take_received(connection, out);
+        if (!waits) co_return std::move(waits).error();
+        if (*waits != Waits::Bytes) {
+            Result<void> finished = co_await finish_step(*waits, out);
+            if (!finished) co_return std::move(finished).error();
+            continue;
         }
-        Result<std::optional<Bytes>> event = log_event(**ready);
-        if (!event) co_return std::move(event).error();
-        if (!*event)
-            co_return Error{Errc::Closed, Retry::Backoff, "the server ended the stream of its log"};
-        Result<void> taken = co_await take_event(**event, out);
-        if (!taken) co_return std::move(taken).error();
+        if (translator_->idle() && steady_now() - told >= kTellPeriod) {
+            Result<void> said = co_await tell_settled(out);
+            if (!said) co_return std::move(said).error();
+            told = steady_now();
+            failures_ = 0;
+        }
+        // Other destinations share this thread.
+        co_await asio::post(strand, asio::use_awaitable);
+        const uint64_t before = connection.bytes();
+        Result<void> read = co_await connection.read_more();
+        if (!read) co_return std::move(read).error();
+        state_.bytes.fetch_add(connection.bytes() - before, std::memory_order_relaxed);
     }
 }
 

@@ -67,7 +67,11 @@ class BinlogSource : public Source, private LogOpener {
     // Runs the detecting statement until the connection it watches over is gone.
     Awaitable<void> detect(Stream watched);
     void note_failure(const std::string& cause);
-    Awaitable<Result<void>> take_event(Bytes event, ChangeSink& out);
+    // What the stream cannot go on without.
+    enum class Waits : uint8_t { Bytes, Schemas, Room };
+    // Takes what has come as far as nothing has to be waited for: no coroutine per event.
+    Result<Waits> take_received(MysqlConnection& connection, ChangeSink& out);
+    Awaitable<Result<void>> finish_step(Waits waits, ChangeSink& out);
     Awaitable<Result<void>> describe_table(schema::TableName name);
     Awaitable<Result<void>> restore_schemas(const BinlogStart& start);
     Awaitable<Result<void>> take_snapshot(schema::LogMoment start);
@@ -86,6 +90,7 @@ class BinlogSource : public Source, private LogOpener {
     std::string replica_host_;
 
     std::shared_ptr<SettledPosition> told_;
+    int64_t beats_ = 0;
     BlockingLane& lane_;
     schema::SchemaLog schemas_;
     BinlogDefinitions definitions_;
@@ -95,6 +100,7 @@ class BinlogSource : public Source, private LogOpener {
     // Where to go on: the cursor, later what the translator has settled.
     std::optional<canal::LogPosition> resume_;
     bool started_ = false;
+    bool inside_event_ = false;  // the translator has not used it up
     bool stopped_ = false;
     bool to_latest_ = false;  // the position is purged, and the policy says to go on
     bool inside_ = false;     // it lies in the middle of a transaction

@@ -27,6 +27,12 @@ class ChangeSink {
     // Returns when the changes are stored; that it waits while the ring is full is the
     // back-pressure. The views in `changes` must stay valid until then.
     virtual Awaitable<Result<void>> emit(std::span<const canal::Change> changes) = 0;
+    // As emit() when nothing has to be waited for, which spares a coroutine per event. False: the
+    // next call has to be emit() with the same changes, and does what is left of them.
+    virtual Result<bool> try_emit(std::span<const canal::Change> changes) {
+        static_cast<void>(changes);
+        return false;
+    }
 
     // Rows (TxnBegin and RowsChange::rows_done) of the transaction under way that clients can
     // already see, because it is larger than the transaction buffer. Nothing: none of it is
@@ -49,8 +55,8 @@ class PositionTracker {
     };
 
     virtual void consumed(const Consumed& entry) = 0;
-    // All that was published when this heartbeat came was consumed.
-    virtual void checkpoint(int64_t us) = 0;
+    // All that was published when the heartbeat of this order came was consumed.
+    virtual void checkpoint(int64_t order) = 0;
     virtual canal::LogPosition position() const = 0;
 };
 

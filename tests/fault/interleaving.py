@@ -1,4 +1,6 @@
-"""interleaving.py STATEMENTS [SEED]: random DDL and rows on a real MariaDB, obcanal-server killed every 50 statements.
+"""interleaving.py STATEMENTS [SEED] [SERVER]: random DDL and rows on a real server, obcanal-server killed every 50 statements.
+
+SERVER is mariadb (the default), 5.7 or 8.0 (MySQL).
 
 A consumer builds a second database from the entries alone: DDL by its text, rows by the names, keys and types that the
 entries say. In the end that database is the first one, byte for byte, as mariadb-dump sees it.
@@ -17,7 +19,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
 import canal_wire as wire  # noqa: E402
 import obcanal  # noqa: E402
 
-MARIADB = os.path.join(ROOT, "tests", "support", "services", "mariadb")
+SERVICES = os.path.join(ROOT, "tests", "support", "services")
 SOURCE, REPLICA = "src", "dst"
 TABLES = ["t0", "t1", "t2", "t3"]
 KILL_EVERY = 50
@@ -27,20 +29,22 @@ CLIENT = ["mariadb", "--no-defaults", "-h127.0.0.1", "-uroot", "--batch", "--ski
 
 
 class Database:
-    def __init__(self, scratch):
+    def __init__(self, scratch, make):
+        version = [] if make == "mariadb" else ["--version", make]
+        self.script = os.path.join(SERVICES, "mysql" if version else "mariadb")
         self.port, self.data = obcanal.free_port(), os.path.join(scratch.path, "db")
         self.log = os.path.join(self.data, "error.txt")
         os.chmod(scratch.path, 0o755)
         fast = ["--innodb-flush-log-at-trx-commit=0", "--sync-binlog=0", "--innodb-doublewrite=0", "--binlog-checksum=CRC32"]
-        started = subprocess.run([os.path.join(MARIADB, "start.sh"), "--port", str(self.port), "--data", self.data, "--"] + fast,
-                                 stdout=subprocess.DEVNULL)
+        started = subprocess.run([os.path.join(self.script, "start.sh"), "--port", str(self.port), "--data", self.data] + version +
+                                 ["--"] + fast, stdout=subprocess.DEVNULL)
         if started.returncode:
-            print("no MariaDB: skipped")
+            print("no %s: skipped" % make)
             sys.exit(77)
         scratch.keep(self)
 
     def stop(self):
-        subprocess.run([os.path.join(MARIADB, "stop.sh"), "--data", self.data, "--kill"], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([os.path.join(self.script, "stop.sh"), "--data", self.data, "--kill"], check=True, stdout=subprocess.DEVNULL)
 
     kill = stop
 
@@ -177,7 +181,7 @@ class Maker:
             return rng.choice(["'01:02:03.4'", "'-99:00:00'", "'800:59:59'"])
         if base == "year":
             return str(rng.randint(1901, 2155))
-        if "check (json_valid" in kind:
+        if base == "json" or "check (json_valid" in kind:
             return "'{\"a\": %d}'" % number
         return rng.choice(["''", "'abc'", "'\u00e9\u00fc'", "'it''s \\\\ n'", "'%d'" % number, "repeat('z', 8)"])
 
@@ -321,9 +325,10 @@ class Consumer(threading.Thread):
 
 def main():
     total, seed = int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 20261125
+    make = sys.argv[3] if len(sys.argv) > 3 else "mariadb"
     rng = random.Random(seed)
     with obcanal.Scratch("interleaving") as scratch:
-        database = Database(scratch)
+        database = Database(scratch, make)
         source, replica = Session(database, SOURCE), Session(database, REPLICA)
         source.run("create user 'canal'@'%' identified by 'canal'; "
                    "grant select, replication slave, replication client on *.* to 'canal'@'%';")

@@ -182,6 +182,19 @@ TEST(StageDelays, AHeartbeatMakesAnIdleSourceNoLateOne) {
     EXPECT_EQ(stage_delays(InstanceStatus(), kNow).acked, 0);
 }
 
+// Whoever sets a clock back, or stamps a row with the time of tomorrow, hides no delay.
+TEST(StageDelays, WhatTheFutureSaysIsNotBelieved) {
+    InstanceStatus status = running("example");
+    status.put.execute_ms = kNow + 86'400'000;
+    status.checkpoint_us = (kNow - 5000) * 1000;
+    EXPECT_EQ(stage_delays(status, kNow).put, 5000);
+    status.checkpoint_us = (kNow + 3'600'000) * 1000;
+    status.put.execute_ms = kNow - 7000;
+    EXPECT_EQ(stage_delays(status, kNow).put, 7000);
+    status.put.execute_ms = kNow + 50;  // another machine's clock
+    EXPECT_EQ(stage_delays(status, kNow).put, 0);
+}
+
 TEST(StatusJson, NamesWhatPeopleAskFor) {
     ServerFacts facts;
     facts.serving = true;

@@ -400,6 +400,27 @@ TEST(QueryResult, Rows) {
     EXPECT_FALSE(result.receive(as_bytes(eof)).ok());
 }
 
+// MySQL 8.0's SHOW SLAVE HOSTS, of a replica whose session has lost its @slave_uuid.
+TEST(QueryResult, ARowWithoutItsLastColumns) {
+    QueryResult result("SHOW SLAVE HOSTS");
+    const std::string eof("\xFE\0\0\0\0", 5);
+    EXPECT_FALSE(*result.receive(as_bytes("\x02")));
+    for (const char* name : {"Server_id", "Slave_UUID"})
+        EXPECT_FALSE(*result.receive(as_bytes(column_payload(name))));
+    EXPECT_FALSE(*result.receive(as_bytes(eof)));
+    EXPECT_FALSE(*result.receive(as_bytes("\x01"
+                                          "7")));
+    EXPECT_TRUE(*result.receive(as_bytes(eof)));
+    ASSERT_EQ(result.rows().size(), 1U);
+    EXPECT_EQ(result.rows()[0][0], "7");
+    EXPECT_EQ(result.rows()[0][1], std::nullopt);
+    QueryResult torn("SHOW SLAVE HOSTS");
+    EXPECT_FALSE(*torn.receive(as_bytes("\x01")));
+    EXPECT_FALSE(*torn.receive(as_bytes(std::string("\0\0\0\0\1a", 6))));
+    EXPECT_FALSE(*torn.receive(as_bytes(eof)));
+    EXPECT_FALSE(torn.receive(as_bytes("")).ok());
+}
+
 TEST(QueryResult, OkAndErrorsInPlaceOfRows) {
     QueryResult ok("select");
     EXPECT_TRUE(*ok.receive(as_bytes(std::string("\0\0\0\2\0\0\0", 7))));
