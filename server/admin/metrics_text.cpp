@@ -172,6 +172,15 @@ void add_source(MetricsText& to, const InstanceStatus& one, const MetricLabels& 
         labels,
         number(one.unnamed_tables)
     );
+    if (one.purge_hours) {
+        to.gauge(
+            "obcanal_source_purge_hours",
+            "Hours until the source may purge the log in which the first cursor stands, at the "
+            "earliest; not there while its logs are kept or it does not say",
+            labels,
+            *one.purge_hours
+        );
+    }
 }
 
 }  // namespace

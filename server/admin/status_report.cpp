@@ -57,6 +57,7 @@ json::object destination_json(const instance::InstanceStatus& one, int64_t now_m
           {"server", one.place.server},
           {"position", one.place.position},
           {"gap", one.place.gap},
+          {"purgeHours", one.purge_hours ? json::value(*one.purge_hours) : json::value()},
           {"connections", one.source_connections},
           {"bytes", one.source_bytes},
           {"records", one.source_records},

@@ -9,12 +9,15 @@
 #include <array>
 #include <cstdint>
 #include <cstdio>
+#include <optional>
 #include <vector>
 
 namespace obcanal::cli {
 namespace {
 
 namespace json = boost::json;
+
+constexpr double kPurgeWarningHours = 24;
 
 // Members of an answer that another program gave: absent or of another type reads as nothing.
 const json::object& object_at(const json::object& in, std::string_view key) {
@@ -78,6 +81,13 @@ void append_rows(std::string& to, const std::vector<Row>& rows) {
         line.erase(line.find_last_not_of(' ') + 1);
         to += line + "\n";
     }
+}
+
+// Nothing: the source keeps its logs, or nobody knows.
+std::optional<double> purge_hours(const json::object& one) {
+    const json::value* const hours = object_at(one, "source").if_contains("purgeHours");
+    if (hours == nullptr || !hours->is_number()) return std::nullopt;
+    return hours->to_number<double>();
 }
 
 Row destination_row(const json::object& one) {
@@ -154,6 +164,10 @@ Result<std::string> status_table(std::string_view text) {
         if (!refused.empty()) failures += name + ": configuration refused: " + refused + "\n";
         if (const std::string gap = text_at(object_at(destination, "source"), "gap"); !gap.empty())
             failures += name + ": " + gap + "\n";
+        if (const auto hours = purge_hours(destination); hours && *hours < kPurgeWarningHours) {
+            failures += name + ": the source may purge the log of its first cursor in " +
+                        std::to_string(static_cast<int64_t>(*hours)) + " h\n";
+        }
         const json::value* const subscribed = destination.if_contains("clients");
         if (subscribed == nullptr || !subscribed->is_array()) continue;
         for (const json::value& client : subscribed->get_array()) {

@@ -124,13 +124,15 @@ Awaitable<InstanceStatus> Instance::status() {
     status.memory_bytes = pool_->in_use();
     status.batch_mode = config_.batch_mode;
     status.requests = client_counters_.values();
+    const int64_t now_ms = wall_ms();
     for (const meta::Subscription& one : ledger_.subscriptions()) {
+        const std::optional<LogPosition> cursor = meta_->cursor(one.client);
         status.clients.push_back(
-            {one.client,
-             one.filter,
-             meta_->cursor(one.client),
-             ledger_.open_batches(one.client).size()}
+            {one.client, one.filter, cursor, ledger_.open_batches(one.client).size()}
         );
+        if (!source_ || !cursor) continue;
+        const std::optional<double> hours = source_->hours_left(*cursor, now_ms);
+        if (hours && *hours < status.purge_hours.value_or(*hours + 1)) status.purge_hours = hours;
     }
     co_return status;
 }

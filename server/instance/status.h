@@ -47,6 +47,8 @@ struct InstanceStatus {
 
     bool connected = false;
     source::SourceState::Place place;
+    // Until the source may purge the log in which the first cursor stands, at the earliest.
+    std::optional<double> purge_hours;
     uint64_t source_bytes = 0;
     uint64_t source_records = 0;
     uint64_t source_connections = 0;

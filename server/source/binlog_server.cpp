@@ -112,6 +112,16 @@ Awaitable<Result<std::optional<std::string>>> read_variable(
     co_return result->value("Value");
 }
 
+uint64_t retention_seconds(std::string_view seconds, std::string_view days) {
+    constexpr uint64_t kDay = 86'400;
+    constexpr uint64_t kMostDays = 36'500;
+    const uint64_t told = parse_uint(seconds).value_or(0);
+    if (told != 0) return std::min(told, kMostDays * kDay);
+    // MariaDB has a fraction of so many digits there, of versions that have no seconds none.
+    const uint64_t whole = parse_uint(days.substr(0, days.find('.'))).value_or(0);
+    return std::min(whole, kMostDays) * kDay;
+}
+
 Awaitable<Result<ServerFacts>> read_facts(MysqlConnection& connection) {
     ServerFacts facts;
     facts.version = connection.greeting().server_version;
@@ -120,14 +130,17 @@ Awaitable<Result<ServerFacts>> read_facts(MysqlConnection& connection) {
         const char* name;
         std::string value;
     };
-    std::array<Fact, 7> known{
+    std::array<Fact, 10> known{
         {{"server_id", ""},
          {"server_uuid", ""},
          {"lower_case_table_names", ""},
          {"character_set_server", ""},
          {"binlog_format", ""},
          {"binlog_row_image", ""},
-         {"log_bin", ""}}
+         {"log_bin", ""},
+         {"binlog_expire_logs_seconds", ""},
+         {"expire_logs_days", ""},
+         {"binlog_expire_logs_auto_purge", ""}}
     };
     for (Fact& fact : known) {
         Result<std::optional<std::string>> value = co_await read_variable(connection, fact.name);
@@ -143,6 +156,8 @@ Awaitable<Result<ServerFacts>> read_facts(MysqlConnection& connection) {
     facts.binlog_format = to_upper(known[4].value);
     facts.binlog_row_image = to_upper(known[5].value);
     facts.log_bin = !equals_ignore_case(known[6].value, "OFF");
+    facts.retention_s = retention_seconds(known[7].value, known[8].value);
+    if (equals_ignore_case(known[9].value, "OFF")) facts.retention_s = 0;
     co_return facts;
 }
 

@@ -29,6 +29,7 @@ struct ServerFacts {
     std::string binlog_format;     // upper case; empty: the server does not say
     std::string binlog_row_image;  // upper case; empty: the server does not say
     bool log_bin = true;
+    uint64_t retention_s = 0;  // that a closed log is kept; 0: not purged by its age
 };
 
 struct LogFile {
@@ -40,6 +41,9 @@ struct LogFile {
 Result<client::MysqlOptions> mysql_options(
     const config::BinlogConfig& config, const config::MysqlServer& server
 );
+
+// Of binlog_expire_logs_seconds and expire_logs_days; empty: the server has no such variable.
+uint64_t retention_seconds(std::string_view seconds, std::string_view days);
 
 Awaitable<Result<ServerFacts>> read_facts(MysqlConnection& connection);
 // A server variable; nothing when the server does not know it.

@@ -372,6 +372,7 @@ Awaitable<Result<void>> BinlogSource::begin_log(MysqlConnection& connection) {
     if (!asked) co_return asked;
     const auto server_number = static_cast<uint8_t>(server_index_);
     translator_->begin_stream(start->point, std::move(executed), start->by_gtid, server_number);
+    retention_.begin(server().address->text(), facts_.retention_s);
     state_.connections.fetch_add(1);
     state_.connected.store(true);
     to_latest_ = false;
@@ -434,12 +435,21 @@ Result<BinlogSource::Waits> BinlogSource::take_received(
         Result<bool> more = translator_->next();
         if (!more) return std::move(more).error();
         inside_event_ = *more;
+        note_log_signs();
         if (translator_->missing_table() || schemas_.unsaved()) return Waits::Schemas;
         if (!*more) continue;
         Result<bool> emitted = out.try_emit(translator_->changes());
         if (!emitted) return std::move(emitted).error();
         if (!*emitted) return Waits::Room;
     }
+}
+
+void BinlogSource::note_log_signs() {
+    const BinlogTranslator::LogSigns& signs = translator_->log_signs();
+    if (signs.begun != begun_logs_) retention_.entered(translator_->file(), signs.made_ms);
+    if (signs.nothing_to_send != nothing_to_send_) retention_.at_end(wall_ms());
+    begun_logs_ = signs.begun;
+    nothing_to_send_ = signs.nothing_to_send;
 }
 
 Awaitable<Result<void>> BinlogSource::finish_step(Waits waits, ChangeSink& out) {

@@ -14,6 +14,7 @@
 #include "server/source/binlog_server.h"
 #include "server/source/binlog_start.h"
 #include "server/source/binlog_translator.h"
+#include "server/source/log_retention.h"
 #include "server/source/source.h"
 
 #include <cstdint>
@@ -41,6 +42,10 @@ class BinlogSource : public Source, private LogOpener {
 
     std::unique_ptr<PositionTracker> tracker(std::optional<canal::LogPosition> from) const override;
     const SourceState& state() const override { return state_; }
+    std::optional<double> hours_left(const canal::LogPosition& cursor, int64_t now_ms)
+        const override {
+        return retention_.hours_left(cursor, now_ms);
+    }
 
  private:
     BinlogSource(
@@ -71,6 +76,7 @@ class BinlogSource : public Source, private LogOpener {
     enum class Waits : uint8_t { Bytes, Schemas, Room };
     // Takes what has come as far as nothing has to be waited for: no coroutine per event.
     Result<Waits> take_received(MysqlConnection& connection, ChangeSink& out);
+    void note_log_signs();
     Awaitable<Result<void>> finish_step(Waits waits, ChangeSink& out);
     Awaitable<Result<void>> describe_table(schema::TableName name);
     Awaitable<Result<void>> restore_schemas(const BinlogStart& start);
@@ -96,6 +102,9 @@ class BinlogSource : public Source, private LogOpener {
     BinlogDefinitions definitions_;
     std::unique_ptr<BinlogTranslator> translator_;
     ServerFacts facts_;
+    LogRetention retention_;
+    uint64_t begun_logs_ = 0;       // of the translator's log_signs() that retention_ knows
+    uint64_t nothing_to_send_ = 0;  // the same
 
     // Where to go on: the cursor, later what the translator has settled.
     std::optional<canal::LogPosition> resume_;

@@ -246,6 +246,11 @@ Result<void> BinlogTranslator::take(const Event& event) {
             };
         }
         case LogEvent::FormatDescription:
+            ++signs_.begun;
+            signs_.made_ms = mark_.execute_ms;
+            return {};
+        case LogEvent::Heartbeat:
+        case LogEvent::HeartbeatV2: ++signs_.nothing_to_send; return {};
         case LogEvent::Stop:
         case LogEvent::PreviousGtids:
         case LogEvent::XaPrepare:
@@ -254,8 +259,6 @@ Result<void> BinlogTranslator::take(const Event& event) {
         case LogEvent::StartEncryption:
         case LogEvent::TransactionContext:
         case LogEvent::ViewChange:
-        case LogEvent::Heartbeat:
-        case LogEvent::HeartbeatV2:
         case LogEvent::Ignorable:
         // Files of LOAD DATA logged as a statement, which follows.
         case LogEvent::BeginLoadQuery:

@@ -51,6 +51,15 @@ class BinlogTranslator {
     bool started_inside() const { return started_inside_; }
     // Time of the last event, milliseconds since the epoch; 0: none yet.
     int64_t event_ms() const { return mark_.execute_ms; }
+    // What the stream says of the logs themselves: how often one was begun or gone on with, when
+    // the last one was made, and how often the server said that it had nothing to send.
+    struct LogSigns {
+        uint64_t begun = 0;
+        int64_t made_ms = 0;
+        uint64_t nothing_to_send = 0;
+    };
+
+    const LogSigns& log_signs() const { return signs_; }
     // Nothing is under way, settled() is behind all that was read.
     bool idle() const { return !group_ && !pending_ && !payload_ && !resume_; }
 
@@ -138,6 +147,7 @@ class BinlogTranslator {
     std::optional<ExecutedGtids> executed_;
     std::string executed_text_;  // of the groups that have ended
     uint8_t server_ = 0;
+    LogSigns signs_;
     std::vector<canal::Change> changes_;
     std::vector<canal::RowImages> images_;
     std::vector<Cell> cells_;

@@ -139,6 +139,14 @@ class Source {
     virtual std::unique_ptr<PositionTracker> tracker(std::optional<canal::LogPosition> from
     ) const = 0;
     virtual const SourceState& state() const = 0;
+    // Until the log that a cursor stands in may be purged by its age, at the earliest; nothing: it
+    // is kept, or nobody knows. Any thread.
+    virtual std::optional<double> hours_left(const canal::LogPosition& cursor, int64_t now_ms)
+        const {
+        static_cast<void>(cursor);
+        static_cast<void>(now_ms);
+        return std::nullopt;
+    }
 };
 
 }  // namespace obcanal::source

@@ -127,6 +127,7 @@ TEST(OwnMetrics, PhasesAndBoundsAreShown) {
     facts.destinations[1].phase = Phase::Failed;
     facts.destinations[1].refused_config = "x:1: key: wrong";
     facts.destinations[0].filter_limits = 3;
+    facts.destinations[0].purge_hours = 1.5;
     MetricsText metrics;
     add_own_metrics(metrics, facts, {{"client", 3, 100}}, kNow);
     const std::string text = metrics.text();
@@ -140,6 +141,7 @@ TEST(OwnMetrics, PhasesAndBoundsAreShown) {
              "obcanal_configuration_refused{destination=\"example\"} 0",
              "obcanal_configuration_refused{destination=\"failed\"} 1",
              "obcanal_filter_limit_exceeded{destination=\"example\"} 3",
+             "obcanal_source_purge_hours{destination=\"example\"} 1.5",
              "obcanal_bounded_used{destination=\"example\",resource=\"ring_entries\"} 7",
              "obcanal_bounded_limit{destination=\"example\",resource=\"ring_entries\"} 16384",
              "obcanal_bounded_used{destination=\"example\",resource=\"ring_bytes\"} 2000",
@@ -148,6 +150,7 @@ TEST(OwnMetrics, PhasesAndBoundsAreShown) {
          }) {
         EXPECT_TRUE(has(text, line)) << line;
     }
+    EXPECT_EQ(text.find("obcanal_source_purge_hours{destination=\"failed\"}"), text.npos);
     EXPECT_EQ(metrics.text({"obcanal_serving"}).find("obcanal_stage"), text.npos);
     EXPECT_TRUE(has(metrics.text({"obcanal_serving"}), "obcanal_serving 1"));
 }
@@ -210,6 +213,7 @@ TEST(StatusJson, NamesWhatPeopleAskFor) {
           "\"openBatches\":2",
           "\"filter\":\"shop\\\\..*\"",
           "\"cursor\":null",
+          "\"purgeHours\":null",
           "\"delayMs\":250"})
         EXPECT_NE(text.find(part), text.npos) << part;
 }

@@ -36,6 +36,19 @@ TEST(StatusTable, DestinationsClientsAndFailures) {
     );
 }
 
+TEST(StatusTable, ALogThatIsPurgedSoonIsNamed) {
+    const auto table = [](const char* hours) {
+        return *status_table(
+            std::string(R"({"serving":true,"destinations":[{"destination":"shop","source":)") +
+            R"({"purgeHours":)" + hours + "}}]}"
+        );
+    };
+    const std::string said = "shop: the source may purge the log of its first cursor in 3 h\n";
+    EXPECT_NE(table("3.7").find(said), std::string::npos);
+    EXPECT_EQ(table("24.5").find("purge"), std::string::npos);
+    EXPECT_EQ(table("null").find("purge"), std::string::npos);
+}
+
 TEST(StatusTable, AStoppedServerSaysSo) {
     const auto table = status_table(R"({"serving":false,"destinations":[]})");
     ASSERT_TRUE(table.ok());
