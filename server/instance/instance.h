@@ -143,7 +143,7 @@ class Instance : public std::enable_shared_from_this<Instance> {
     StageStatus acked_;
     ClientCounters client_counters_;
     mutable std::mutex failure_mutex_;
-    std::string failure_;  // why the source is away
+    std::string failure_;           // why the source is away
     int64_t checkpoint_order_ = 0;  // of the latest heartbeat that moved cursors
     SteadyTime idle_cursors_moved_{};
     bool cursors_failed_ = false;

@@ -408,8 +408,10 @@ TEST(QueryResult, ARowWithoutItsLastColumns) {
     for (const char* name : {"Server_id", "Slave_UUID"})
         EXPECT_FALSE(*result.receive(as_bytes(column_payload(name))));
     EXPECT_FALSE(*result.receive(as_bytes(eof)));
-    EXPECT_FALSE(*result.receive(as_bytes("\x01"
-                                          "7")));
+    EXPECT_FALSE(
+        *result.receive(as_bytes("\x01"
+                                 "7"))
+    );
     EXPECT_TRUE(*result.receive(as_bytes(eof)));
     ASSERT_EQ(result.rows().size(), 1U);
     EXPECT_EQ(result.rows()[0][0], "7");
