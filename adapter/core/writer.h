@@ -1,0 +1,56 @@
+// A target of the adapter: takes batches in order and returns when they are durable. One object for
+// each (instance, group, outer adapter); the pipeline of its destination calls it from its strand,
+// one call at a time. What a new kind of target implements.
+#pragma once
+
+#include "adapter/core/dml.h"
+#include "protocol/base/result.h"
+#include "protocol/net/awaitable.h"
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace obcanal::adapter::core {
+
+// A row (or DDL) that its target refuses for a cause of its own, parked by the mapping's
+// `onError: park`.
+struct RefusedChange {
+    std::string task;   // mapping file
+    std::string cause;  // the target's words, with its error code
+    const Dml* dml = nullptr;
+    size_t row = 0;  // of dml->rows
+};
+
+// Where refused changes wait for `obcanal-adapter dead-letters`. Thread-safe; blocks.
+class DeadLetters {
+ public:
+    virtual ~DeadLetters() = default;
+    // Returns when it is durable.
+    virtual Result<void> park(const RefusedChange& change) = 0;
+    // True while earlier changes of the row's key wait: later ones must wait behind them.
+    virtual bool has_earlier(const RefusedChange& change) const = 0;
+};
+
+class Writer {
+ public:
+    virtual ~Writer() = default;
+
+    // Connects and learns what it has to know of the target. Called again with back-off while it
+    // fails; the group waits, others go on.
+    virtual Awaitable<Result<void>> open() = 0;
+    // Returns when every change of the batch that concerns this target is durable in it, or parked.
+    // After an Error the same batch comes again, whole: what was written of it must do no harm.
+    // The Error names task, table, key and the target's words.
+    virtual Awaitable<Result<void>> write(const DmlBatch& batch) = 0;
+    // Takes over mapping files that changed; called between batches. A broken file is logged and
+    // stops its own task only.
+    virtual Awaitable<void> refresh() = 0;
+    virtual Awaitable<void> close() = 0;
+
+    // Ends what is awaited, from any thread; write() then returns Errc::Stopped.
+    virtual void stop() = 0;
+};
+
+}  // namespace obcanal::adapter::core
