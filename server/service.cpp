@@ -74,14 +74,12 @@ void Service::end_turn() {
 Result<config::InstanceConfig> Service::read_destination(const std::string& name) const {
     config::LoadedConfig loaded = config::load_instance(place_.dir, place_.defines, name);
     std::string wrong;
-    for (const config::Finding& finding : loaded.findings) {
-        const bool error = finding.severity == config::Finding::Severity::Error;
+    for (const Finding& finding : loaded.findings) {
+        const bool error = finding.severity == Finding::Severity::Error;
         if (error && finding.scope.empty()) {
-            wrong += (wrong.empty() ? "" : "; ") + config::finding_text(finding);
+            wrong += (wrong.empty() ? "" : "; ") + finding_text(finding);
         } else if (!error && finding.scope == name) {
-            log_.warn(
-                "configuration", {{"destination", name}, {"finding", config::finding_text(finding)}}
-            );
+            log_.warn("configuration", {{"destination", name}, {"finding", finding_text(finding)}});
         }
     }
     if (!loaded.refused.empty())
@@ -109,9 +107,9 @@ Awaitable<Result<config::LoadedConfig>> Service::destinations() {
         loaded = config::load(place_.dir, place_.defines);
     };
     co_await lane_.run(load);
-    for (const config::Finding& finding : loaded.findings) {
-        if (finding.severity == config::Finding::Severity::Error && finding.scope.empty())
-            co_return Error{Errc::BadConfig, Retry::Never, config::finding_text(finding)};
+    for (const Finding& finding : loaded.findings) {
+        if (finding.severity == Finding::Severity::Error && finding.scope.empty())
+            co_return Error{Errc::BadConfig, Retry::Never, finding_text(finding)};
     }
     co_return loaded;
 }

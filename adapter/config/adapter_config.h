@@ -14,7 +14,7 @@ namespace obcanal::adapter::config {
 
 using Properties = std::vector<std::pair<std::string, std::string>>;
 
-// The value of a key, empty when there is none.
+// The value of a key, empty when there is none; compared as the binder does.
 std::string_view property(const Properties& properties, std::string_view key);
 
 // srcDataSources.{key}: where rows are read back and full loads come from.
@@ -52,10 +52,12 @@ struct CanalSourceConfig {
     uint32_t batch_size = 500;
     std::string user;
     std::string password;
+    uint16_t client_id = 1001;  // canal.adapter.client.id
 };
 
 struct AdapterConfig {
     std::string conf_dir;
+    std::string data_dir;   // canal.adapter.data.dir: dead letters
     std::string rest_host;  // server.address; empty: all interfaces
     uint16_t rest_port = 8081;
     std::string rest_token;

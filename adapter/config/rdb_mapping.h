@@ -2,6 +2,10 @@
 // read once; order of columns as in the file.
 #pragma once
 
+#include "adapter/config/mapping_files.h"
+#include "adapter/config/placeholders.h"
+#include "protocol/base/finding.h"
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -39,5 +43,10 @@ struct RdbMapping {
     uint32_t commit_batch = 5000;
     bool apply_truncate = true;  // table mode; the reference drops it
 };
+
+// Nothing when an error was found.
+std::optional<RdbMapping> read_rdb_mapping(
+    const MappingFile& file, const Placeholders& placeholders, FindingList& findings
+);
 
 }  // namespace obcanal::adapter::config

@@ -1,6 +1,6 @@
-// Row changes and DDL as the adapter hands them to its targets: the reference's Dml (client-adapter,
-// 5.1), read from Canal entries. Views into the batch's frame, which whoever holds a DmlBatch keeps
-// alive. Plain data; read by any thread once it is made.
+// Row changes and DDL as the adapter hands them to its targets: the reference's Dml
+// (client-adapter, 5.1), read from Canal entries. Views into the batch's frame, which whoever holds
+// a DmlBatch keeps alive. Plain data; read by any thread once it is made.
 #pragma once
 
 #include "protocol/canal/change.h"

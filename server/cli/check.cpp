@@ -129,7 +129,7 @@ bool choose(const CheckOptions& options, config::LoadedConfig& loaded) {
     }
     std::erase_if(loaded.instances, [&](const auto& one) { return !wanted(one.destination); });
     std::erase_if(loaded.refused, [&](const auto& one) { return !wanted(one.destination); });
-    std::erase_if(loaded.findings, [&](const config::Finding& finding) {
+    std::erase_if(loaded.findings, [&](const Finding& finding) {
         return !finding.scope.empty() && !wanted(finding.scope);
     });
     return true;

@@ -2,7 +2,7 @@
 // from. One reader per scope (the server or a destination), one thread.
 #pragma once
 
-#include "server/config/finding.h"
+#include "protocol/base/finding.h"
 #include "server/config/key_table.h"
 #include "server/config/layers.h"
 

@@ -3,8 +3,8 @@
 // destination when its file has changed; one thread.
 #pragma once
 
+#include "protocol/base/finding.h"
 #include "server/config/conf_scan.h"
-#include "server/config/finding.h"
 #include "server/config/instance_config.h"
 #include "server/config/server_config.h"
 

@@ -2,7 +2,7 @@
 // tables, places and messages as for a destination. One thread.
 #pragma once
 
-#include "server/config/finding.h"
+#include "protocol/base/finding.h"
 #include "server/config/oblog_config.h"
 
 #include <string>

@@ -2,7 +2,7 @@
 // does not have.
 #pragma once
 
-#include "server/config/finding.h"
+#include "protocol/base/finding.h"
 #include "server/config/key_reader.h"
 #include "server/config/layers.h"
 

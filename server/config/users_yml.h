@@ -6,7 +6,7 @@
 //       destinations: [shop, orders]      # "*": all
 #pragma once
 
-#include "server/config/finding.h"
+#include "protocol/base/finding.h"
 #include "server/config/user_config.h"
 
 #include <string>

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace obcanal::config {
+namespace obcanal {
 
 struct Finding {
     enum class Severity : uint8_t { Error, Warning };
@@ -15,7 +15,7 @@ struct Finding {
     std::string where;  // "conf/example/instance.properties:14", "environment", "command line"
     std::string key;
     std::string what;
-    // The destination that it concerns; empty: the whole server.
+    // The destination that it concerns; empty: the whole program.
     std::string scope;
 };
 
@@ -50,4 +50,4 @@ class FindingList {
     std::set<std::string> seen_;
 };
 
-}  // namespace obcanal::config
+}  // namespace obcanal

@@ -1,10 +1,10 @@
-#include "server/config/finding.h"
+#include "protocol/base/finding.h"
 
 #include "protocol/base/text.h"
 
 #include <utility>
 
-namespace obcanal::config {
+namespace obcanal {
 
 std::string finding_text(const Finding& finding) {
     constexpr size_t kLongLine = 2'000;
@@ -32,4 +32,4 @@ void FindingList::add(Finding finding) {
     findings_.push_back(std::move(finding));
 }
 
-}  // namespace obcanal::config
+}  // namespace obcanal
