@@ -64,6 +64,9 @@ struct DmlBatch {
     canal::BatchId id{-1};
     std::span<const Dml> dmls;
     size_t rows = 0;
+    // Set: a dead letter of this mapping file is tried again. Only that mapping takes it, nothing
+    // is parked, and the cause of a refusal comes back as the Error.
+    std::string_view only_task;
 };
 
 }  // namespace obcanal::adapter::core

@@ -3,12 +3,15 @@
 // one call at a time. What a new kind of target implements.
 #pragma once
 
+#include "adapter/config/adapter_config.h"
+#include "adapter/config/placeholders.h"
 #include "adapter/core/dml.h"
 #include "protocol/base/result.h"
 #include "protocol/net/awaitable.h"
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -33,6 +36,24 @@ class DeadLetters {
     virtual bool has_earlier(const RefusedChange& change) const = 0;
 };
 
+// POST /etl/{type}/{key}/{task}: a mapping file's name, and what its condition is filled with.
+struct FullLoadRequest {
+    std::string task;
+    std::vector<std::string> params;
+};
+
+struct FullLoadOutcome {
+    std::string message;  // for the reply
+    uint64_t rows = 0;
+};
+
+// GET /count/...: "targetTable": "`t2`.`user`", "count": 7.
+struct TaskCount {
+    std::string label_key;
+    std::string label;
+    uint64_t count = 0;
+};
+
 class Writer {
  public:
     virtual ~Writer() = default;
@@ -49,8 +70,35 @@ class Writer {
     virtual Awaitable<void> refresh() = 0;
     virtual Awaitable<void> close() = 0;
 
+    // Does `task` name a mapping of this target? Between batches.
+    virtual bool has_task(const std::string& task) const = 0;
+    // Returns when all rows are in the target. The destination is parked meanwhile: no write()
+    // runs. Obeys stop().
+    virtual Awaitable<Result<FullLoadOutcome>> full_load(FullLoadRequest request);
+    // Text of a JSON object on the full load under way; empty: there is none. Any thread.
+    virtual std::string load_progress() const { return {}; }
+    // Rows in the task's target.
+    virtual Awaitable<Result<TaskCount>> count(std::string task);
+
     // Ends what is awaited, from any thread; write() then returns Errc::Stopped.
     virtual void stop() = 0;
 };
+
+// What a writer is made of. All that it refers to outlives the writer.
+struct WriterContext {
+    const config::AdapterConfig& config;
+    std::string destination;
+    std::string group;
+    const config::OuterAdapterConfig& adapter;
+    config::Placeholders placeholders;
+    DeadLetters& dead_letters;
+    Executor strand;  // on which the pipeline calls
+
+    // The directory of the writer's mapping files.
+    std::string mapping_dir() const { return config.conf_dir + "/" + adapter.name; }
+};
+
+// Why the target can't be used at all as it is configured: the program does not start.
+using WriterFactory = Result<std::unique_ptr<Writer>> (*)(const WriterContext& context);
 
 }  // namespace obcanal::adapter::core

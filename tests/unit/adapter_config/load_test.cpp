@@ -240,7 +240,7 @@ TEST(AdapterConfigTest, ActiveProfileStandsAboveTheFile) {
     std::filesystem::create_directories(dir);
     std::ofstream(dir + "/application.yml") << "spring.profiles.active: prod\n" << kMinimal;
     std::ofstream(dir + "/application-prod.yml") << "canal.conf.sync-batch-size: 9\n"
-                                                    "server: {port: ${REST:8099}}\n";
+                                                    "server.port: ${REST:8099}\n";
     const std::string before = application_stamp(dir);
     const LoadedAdapter loaded = load(dir, {}, {});
     EXPECT_EQ(findings(loaded), "");

@@ -80,7 +80,7 @@ db-mapping:
 destination: second document
 )");
     EXPECT_THAT(
-        result.findings, HasSubstr("rdb/t.yml:8: dbMapping.targetColumns: a column has no")
+        result.findings, HasSubstr("rdb/t.yml:9: dbMapping.targetColumns: a column has no")
     );
     const Read good = read(R"(destination: 0123
 on-error: park

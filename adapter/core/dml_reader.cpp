@@ -1,0 +1,398 @@
+#include "adapter/core/dml_reader.h"
+
+#include "protocol/base/wire_reader.h"
+#include "protocol/canal/entry_reader.h"
+#include "protocol/canal/wire_fields.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace obcanal::adapter::core {
+
+namespace field = canal::column_field;
+
+namespace {
+
+constexpr size_t kBlockValues = 4'096;
+// Values that upstream left out, in one batch: more than any honest one has, less than would hurt.
+constexpr size_t kMaxFilled = size_t{8} << 20;
+constexpr size_t kMaxColumns = canal::kMaxColumns;
+constexpr int32_t kLastEventType = static_cast<int32_t>(canal::EventType::XaRollback);
+
+// A walk over one message that takes one-byte tags, lengths and numbers, which nearly all are, in
+// a compare each. A fault puts `at` behind `end`'s reach: ok is false from then on.
+struct Walk {
+    const std::byte* at;
+    const std::byte* end;
+    bool ok = true;
+
+    explicit Walk(Bytes bytes) : at(bytes.data()), end(bytes.data() + bytes.size()) {}
+
+    bool more() const { return ok && at != end; }
+
+    uint64_t varint() {
+        if (at != end && std::to_integer<uint8_t>(*at) < 0x80)
+            return std::to_integer<uint8_t>(*at++);
+        return long_varint();
+    }
+
+    uint64_t long_varint() {
+        ByteReader reader({at, static_cast<size_t>(end - at)});
+        const uint64_t value = reader.varint();
+        ok = ok && reader.ok();
+        at += ok ? reader.position() : 0;
+        return value;
+    }
+
+    Bytes bytes() {
+        const uint64_t size = varint();
+        if (!ok || size > static_cast<size_t>(end - at)) {
+            ok = false;
+            return {};
+        }
+        const Bytes part{at, static_cast<size_t>(size)};
+        at += size;
+        return part;
+    }
+
+    std::string_view text() { return as_text(bytes()); }
+
+    // Passes over the value of a tag that nobody knows.
+    void skip(uint64_t tag) {
+        switch (tag & 7) {
+            case 0: static_cast<void>(varint()); return;
+            case 1: fixed(8); return;
+            case 2: static_cast<void>(bytes()); return;
+            case 5: fixed(4); return;
+            default: ok = false;  // groups: no message of Canal has one
+        }
+    }
+
+    void fixed(ptrdiff_t size) {
+        if (end - at < size) {
+            ok = false;
+        } else {
+            at += size;
+        }
+    }
+};
+
+constexpr uint8_t tag_of(uint32_t number) { return canal::varint_tag(number); }
+
+constexpr uint8_t bytes_tag_of(uint32_t number) { return canal::bytes_tag(number); }
+
+bool is_unknown_prop(Bytes pair, bool& ok) {
+    Walk walk(pair);
+    std::string_view key;
+    std::string_view value;
+    while (walk.more()) {
+        const uint64_t tag = walk.varint();
+        if (tag == bytes_tag_of(canal::pair_field::kKey)) {
+            key = walk.text();
+        } else if (tag == bytes_tag_of(canal::pair_field::kValue)) {
+            value = walk.text();
+        } else {
+            walk.skip(tag);
+        }
+    }
+    ok = ok && walk.ok;
+    return key == "unknown" && value == "true";
+}
+
+bool read_column(Bytes bytes, DmlColumn& column, DmlValue& value) {
+    Walk walk(bytes);
+    value = {};
+    bool null = false;
+    bool unknown = false;
+    while (walk.more()) {
+        const uint64_t tag = walk.varint();
+        switch (tag) {
+            case tag_of(field::kIndex): static_cast<void>(walk.varint()); break;
+            case tag_of(field::kSqlType):
+                value.sql_type = static_cast<int32_t>(walk.varint());
+                break;
+            case bytes_tag_of(field::kName): column.name = walk.text(); break;
+            case tag_of(field::kIsKey): column.key = walk.varint() != 0; break;
+            case tag_of(field::kUpdated): value.updated = walk.varint() != 0; break;
+            case tag_of(field::kIsNull): null = walk.varint() != 0; break;
+            case bytes_tag_of(field::kProps):
+                unknown = is_unknown_prop(walk.bytes(), walk.ok) || unknown;
+                break;
+            case bytes_tag_of(field::kValue): value.text = walk.text(); break;
+            case bytes_tag_of(field::kMysqlType): column.mysql_type = walk.text(); break;
+            default:
+                if (tag == 0 || tag > UINT32_MAX) walk.ok = false;
+                walk.skip(tag);
+        }
+    }
+    if (unknown) {
+        value.state = ValueState::Unknown;
+    } else if (null) {
+        value.state = ValueState::Null;
+    }
+    return walk.ok;
+}
+
+Error malformed(std::string_view what) {
+    return {
+        Errc::BadPacket, Retry::Backoff, std::string(what) + ": truncated or malformed protobuf"
+    };
+}
+
+}  // namespace
+
+void ValueArena::clear() {
+    for (Block& block : blocks_) block.used = 0;
+    block_ = 0;
+}
+
+std::span<DmlValue> ValueArena::claim(size_t count) {
+    while (block_ < blocks_.size()) {
+        Block& block = blocks_[block_];
+        if (block.size - block.used >= count) return {block.values.get() + block.used, count};
+        ++block_;
+    }
+    const size_t size = std::max(count, kBlockValues);
+    blocks_.push_back({std::make_unique<DmlValue[]>(size), size, 0});
+    return {blocks_.back().values.get(), count};
+}
+
+std::span<DmlValue> ValueArena::keep(size_t count) {
+    Block& block = blocks_[block_];
+    const std::span<DmlValue> kept(block.values.get() + block.used, count);
+    block.used += count;
+    return kept;
+}
+
+Dml& DmlReader::next_dml() {
+    if (count_ == dmls_.size()) dmls_.emplace_back();
+    Dml& dml = dmls_[count_];
+    // Keeps the memory of columns and rows.
+    std::vector<DmlColumn> columns = std::move(dml.columns);
+    std::vector<DmlRow> rows = std::move(dml.rows);
+    columns.clear();
+    rows.clear();
+    dml = Dml{};
+    dml.columns = std::move(columns);
+    dml.rows = std::move(rows);
+    return dml;
+}
+
+Result<DmlBatch> DmlReader::read(std::string_view destination, const canal::Messages& messages) {
+    count_ = 0;
+    filled_ = 0;
+    arena_.clear();
+    canal::EntryCursor cursor(messages);
+    uint32_t index = 0;
+    size_t rows = 0;
+    while (const std::optional<Bytes> entry = cursor.next()) {
+        const size_t before = count_;
+        Result<void> done = read_entry(*entry);
+        if (!done) return std::move(done).error().in("entry " + std::to_string(index));
+        if (count_ > before) {
+            dmls_[before].entry = index;
+            rows += dmls_[before].rows.size();
+        }
+        ++index;
+    }
+    DmlBatch batch;
+    batch.destination = destination;
+    batch.id = canal::BatchId{messages.batch_id};
+    batch.dmls = std::span<const Dml>(dmls_.data(), count_);
+    batch.rows = rows;
+    return batch;
+}
+
+Result<void> DmlReader::read_entry(Bytes entry) {
+    Dml& dml = next_dml();
+    int32_t type = canal::entry_type::kRowData;
+    Bytes content;
+    Walk walk(entry);
+    while (walk.more()) {
+        const uint64_t tag = walk.varint();
+        if (tag == bytes_tag_of(canal::entry_field::kHeader)) {
+            if (!read_header(walk.bytes(), dml)) walk.ok = false;
+        } else if (tag == tag_of(canal::entry_field::kEntryType)) {
+            type = static_cast<int32_t>(walk.varint());
+        } else if (tag == bytes_tag_of(canal::entry_field::kStoreValue)) {
+            content = walk.bytes();
+        } else {
+            walk.skip(tag);
+        }
+    }
+    if (!walk.ok) return malformed("Entry");
+    switch (type) {
+        case canal::entry_type::kRowData: return read_change(content, dml);
+        case canal::entry_type::kTransactionBegin:
+        case canal::entry_type::kTransactionEnd:
+        case canal::entry_type::kHeartbeat:
+        case canal::entry_type::kGtidLog: return {};
+        default:
+            return Error{
+                Errc::Unsupported, Retry::Never, "unknown type of entry " + std::to_string(type)
+            };
+    }
+}
+
+bool DmlReader::read_header(Bytes header, Dml& dml) {
+    namespace head = canal::header_field;
+    Walk walk(header);
+    while (walk.more()) {
+        const uint64_t tag = walk.varint();
+        switch (tag) {
+            case bytes_tag_of(head::kLogfileName): dml.log_file = walk.text(); break;
+            case tag_of(head::kLogfileOffset):
+                dml.log_offset = static_cast<int64_t>(walk.varint());
+                break;
+            case tag_of(head::kExecuteTime):
+                dml.execute_ms = static_cast<int64_t>(walk.varint());
+                break;
+            case bytes_tag_of(head::kSchemaName): dml.database = walk.text(); break;
+            case bytes_tag_of(head::kTableName): dml.table = walk.text(); break;
+            case bytes_tag_of(head::kGtid): dml.gtid = walk.text(); break;
+            default: walk.skip(tag);
+        }
+    }
+    return walk.ok;
+}
+
+Result<void> DmlReader::read_change(Bytes change, Dml& dml) {
+    namespace row = canal::row_change_field;
+    Walk walk(change);
+    // Of a row change without event type, protobuf has the default UPDATE.
+    int32_t type = static_cast<int32_t>(canal::EventType::Update);
+    while (walk.more()) {
+        const uint64_t tag = walk.varint();
+        switch (tag) {
+            case tag_of(row::kEventType): type = static_cast<int32_t>(walk.varint()); break;
+            case tag_of(row::kIsDdl): dml.is_ddl = walk.varint() != 0; break;
+            case bytes_tag_of(row::kSql): dml.sql = walk.text(); break;
+            case bytes_tag_of(row::kDdlSchemaName): dml.ddl_schema = walk.text(); break;
+            case bytes_tag_of(row::kRowDatas): {
+                DmlRow values;
+                if (!read_row(walk.bytes(), dml, values)) walk.ok = false;
+                dml.rows.push_back(values);
+                break;
+            }
+            default: walk.skip(tag);
+        }
+    }
+    if (!walk.ok) return malformed("RowChange");
+    if (type < 1 || type > kLastEventType) {
+        return Error{
+            Errc::Unsupported, Retry::Never, "unknown type of event " + std::to_string(type)
+        };
+    }
+    dml.type = static_cast<canal::EventType>(type);
+    if (!align(dml)) return malformed("RowChange");
+    ++count_;
+    return {};
+}
+
+bool DmlReader::read_row(Bytes row, Dml& dml, DmlRow& to) {
+    namespace image = canal::row_data_field;
+    Walk walk(row);
+    while (walk.more()) {
+        const std::byte* const start = walk.at;
+        const uint64_t tag = walk.varint();
+        const bool before = tag == bytes_tag_of(image::kBeforeColumns);
+        if (before || tag == bytes_tag_of(image::kAfterColumns)) {
+            walk.at = start;
+            if (!read_image(walk.at, walk.end, dml, before ? to.before : to.after)) return false;
+        } else {
+            walk.skip(tag);
+        }
+    }
+    return walk.ok;
+}
+
+bool DmlReader::read_image(
+    const std::byte*& at, const std::byte* end, Dml& dml, std::span<const DmlValue>& to
+) {
+    if (!to.empty()) return false;  // an image in two pieces: no encoder writes that
+    const std::byte own_tag = *at;
+    Walk walk({at, static_cast<size_t>(end - at)});
+    const bool first = dml.columns.empty();
+    size_t count = 0;
+    bool same = !first;
+    named_.clear();
+    std::span<DmlValue> values = arena_.claim(std::max<size_t>(dml.columns.size(), 1));
+    while (walk.more() && *walk.at == own_tag) {
+        ++walk.at;
+        const Bytes bytes = walk.bytes();
+        if (!walk.ok || named_.size() + count >= kMaxColumns) return false;
+        Named one;
+        if (!read_column(bytes, one.column, one.value)) return false;
+        if (same && count < dml.columns.size()) {
+            const DmlColumn& known = dml.columns[count];
+            if (known.name == one.column.name) {
+                values[count++] = one.value;
+                continue;
+            }
+        }
+        if (same) {
+            // What was taken over so far, in front of what follows.
+            for (size_t i = 0; i < count; ++i) named_.push_back({dml.columns[i], values[i]});
+            count = 0;
+            same = false;
+        }
+        named_.push_back(one);
+    }
+    if (!walk.ok) return false;
+    at = walk.at;
+    if (same && count == dml.columns.size()) {
+        to = arena_.keep(count);
+        return true;
+    }
+    for (size_t i = 0; i < count; ++i) named_.push_back({dml.columns[i], values[i]});
+    return by_name(dml, to);
+}
+
+// Puts named_ in the order of the Dml's columns, which get those that they lack.
+bool DmlReader::by_name(Dml& dml, std::span<const DmlValue>& to) {
+    std::vector<size_t> places;
+    places.reserve(named_.size());
+    const bool first = dml.columns.empty();
+    for (const Named& one : named_) {
+        size_t place = dml.columns.size();
+        if (!first) {
+            const auto found = std::find_if(
+                dml.columns.begin(),
+                dml.columns.end(),
+                [&one](const DmlColumn& column) { return column.name == one.column.name; }
+            );
+            place = static_cast<size_t>(found - dml.columns.begin());
+        }
+        if (place == dml.columns.size()) dml.columns.push_back(one.column);
+        places.push_back(place);
+    }
+    filled_ += dml.columns.size() - std::min(named_.size(), dml.columns.size());
+    if (filled_ > kMaxFilled) return false;
+    DmlValue unknown;
+    unknown.state = ValueState::Unknown;
+    const std::span<DmlValue> values = arena_.claim(dml.columns.size());
+    std::fill(values.begin(), values.end(), unknown);
+    for (size_t i = 0; i < named_.size(); ++i) values[places[i]] = named_[i].value;
+    to = arena_.keep(values.size());
+    return true;
+}
+
+// Rows that were read before a later one brought further columns.
+bool DmlReader::align(Dml& dml) {
+    DmlValue unknown;
+    unknown.state = ValueState::Unknown;
+    for (DmlRow& row : dml.rows) {
+        for (std::span<const DmlValue>* image : {&row.before, &row.after}) {
+            if (image->empty() || image->size() == dml.columns.size()) continue;
+            filled_ += dml.columns.size();
+            if (filled_ > kMaxFilled) return false;
+            const std::span<DmlValue> values = arena_.claim(dml.columns.size());
+            std::fill(values.begin(), values.end(), unknown);
+            std::copy(image->begin(), image->end(), values.begin());
+            *image = arena_.keep(values.size());
+        }
+    }
+    return true;
+}
+
+}  // namespace obcanal::adapter::core
