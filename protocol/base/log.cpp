@@ -130,6 +130,8 @@ void reopen_log() {
 
 void flush_log() { current()->flush(); }
 
+void log_whole(std::string_view line) { current()->log(spdlog::level::info, "{}", line); }
+
 LogField::LogField(std::string_view k, std::string_view v) : key(k), value(quoted(v)) {}
 
 LogField::LogField(std::string_view k, double v) : key(k), value(fmt::format("{:.3f}", v)) {}

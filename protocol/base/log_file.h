@@ -39,4 +39,7 @@ class LogFile {
 // without a file. Any thread.
 void reopen_log();
 
+// A line of the level info as it is, however long; no control characters in it. Any thread.
+void log_whole(std::string_view line);
+
 }  // namespace obcanal

@@ -1,0 +1,402 @@
+#include "adapter/core/pipeline.h"
+
+#include "adapter/core/letter_text.h"
+#include "protocol/base/clock.h"
+#include "protocol/net/asio.h"
+#include "protocol/net/task_group.h"
+
+#include <algorithm>
+
+namespace obcanal::adapter::core {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::chrono::milliseconds kFirstPause = 1s;
+constexpr std::chrono::milliseconds kLongestPause = 60s;
+constexpr std::chrono::milliseconds kSwitchPause = 500ms;
+constexpr std::chrono::milliseconds kRefreshPeriod = 3s;
+constexpr std::chrono::milliseconds kLongestGet = 1s;
+// How long a full load waits for a batch that some writer has in hand.
+constexpr std::chrono::milliseconds kParkPatience = 60s;
+
+std::chrono::milliseconds doubled(std::chrono::milliseconds pause) {
+    return std::min(pause * 2, kLongestPause);
+}
+
+bool is_connection_error(const Error& error) {
+    return error.code == Errc::Io || error.code == Errc::Closed || error.code == Errc::Timeout;
+}
+
+}  // namespace
+
+struct Pipeline::Target {
+    Target(std::string in_group, const config::OuterAdapterConfig& as)
+        : group(std::move(in_group)), adapter(as) {}
+
+    std::string group;
+    config::OuterAdapterConfig adapter;
+    std::unique_ptr<WriterDeadLetters> letters;
+    std::unique_ptr<Writer> writer;
+    bool opened = false;
+    bool written = false;  // has the batch in hand
+};
+
+Pipeline::Pipeline(PipelineContext context)
+    : context_(std::move(context)),
+      log_("adapter." + context_.destination.name),
+      feed_(
+          context_.config.canal,
+          context_.destination.name,
+          std::min(context_.config.timeout, kLongestGet),
+          context_.lane,
+          context_.zookeeper
+      ),
+      wake_(context_.strand),
+      random_(std::random_device{}()) {}
+
+Pipeline::~Pipeline() = default;
+
+Result<std::unique_ptr<Pipeline>> Pipeline::make(PipelineContext context) {
+    std::unique_ptr<Pipeline> pipeline(new Pipeline(std::move(context)));
+    Result<void> made = pipeline->make_targets();
+    if (!made) return std::move(made).error();
+    return pipeline;
+}
+
+Result<void> Pipeline::make_targets() {
+    Result<std::unique_ptr<DeadLetterStore>> letters =
+        DeadLetterStore::open(context_.config.data_dir, context_.destination.name);
+    if (!letters) return std::move(letters).error();
+    letters_ = std::move(letters).value();
+    for (const config::GroupConfig& group : context_.destination.groups) {
+        for (const config::OuterAdapterConfig& adapter : group.adapters) {
+            auto target = std::make_unique<Target>(group.id, adapter);
+            const auto factory = context_.writers.find(adapter.name);
+            if (factory == context_.writers.end()) {
+                return Error{
+                    Errc::Unsupported,
+                    Retry::Never,
+                    adapter.place + ": no adapter '" + adapter.name + "'"
+                };
+            }
+            const LetterOwner owner{group.id, adapter.key};
+            target->letters = std::make_unique<WriterDeadLetters>(*letters_, owner);
+            const WriterContext writer{
+                context_.config,
+                context_.destination.name,
+                group.id,
+                target->adapter,
+                context_.placeholders,
+                *target->letters,
+                context_.strand
+            };
+            Result<std::unique_ptr<Writer>> made = factory->second(writer);
+            if (!made) return std::move(made).error().in(adapter.place);
+            target->writer = std::move(made).value();
+            targets_.push_back(std::move(target));
+        }
+    }
+    return {};
+}
+
+Awaitable<void> Pipeline::pause(std::chrono::milliseconds time) {
+    const SteadyTime until = steady_now() + time;
+    while (!stopping_ && steady_now() < until) {
+        wake_.arm();
+        if (stopping_) co_return;
+        co_await wake_.wait(until);
+    }
+}
+
+std::chrono::milliseconds Pipeline::jittered(std::chrono::milliseconds time) {
+    std::uniform_int_distribution<int64_t> part(time.count() * 4 / 5, time.count());
+    return std::chrono::milliseconds(part(random_));
+}
+
+Awaitable<void> Pipeline::run() {
+    std::chrono::milliseconds backoff = kFirstPause;
+    while (!stopping_) {
+        if (!context_.sync_switch.is_on(name())) {
+            co_await pause(kSwitchPause);
+            continue;
+        }
+        Result<void> session = co_await feed_.open();
+        if (session && !stopping_) {
+            log_.info("connected", {{"server", feed_.server()}});
+            stats_.connected = true;
+            stats_.connects.fetch_add(1);
+            stats_.set_error({});
+            const uint64_t before = stats_.batches.load();
+            session = co_await consume();
+            if (stats_.batches.load() > before) backoff = kFirstPause;
+        }
+        stats_.connected = false;
+        feed_.close();
+        co_await feed_.release();
+        if (session || stopping_) continue;
+        const std::chrono::milliseconds time = jittered(backoff);
+        log_.warn(
+            "no session with the Canal server",
+            {{"cause", session.error().detail}, {"retry_in_ms", time.count()}}
+        );
+        stats_.set_error(session.error().detail);
+        co_await pause(time);
+        backoff = doubled(backoff);
+    }
+    for (const std::unique_ptr<Target>& target : targets_) co_await target->writer->close();
+}
+
+// Until the switch is off, stop(), or an error of the session.
+Awaitable<Result<void>> Pipeline::consume() {
+    while (!stopping_ && context_.sync_switch.is_on(name())) {
+        co_await between_batches();
+        Result<canal::Messages> messages = co_await feed_.receive();
+        if (!messages) co_return std::move(messages).error();
+        if (messages->batch_id <= 0) continue;
+        const Result<DmlBatch> batch = reader_.read(name(), *messages);
+        if (!batch) {
+            co_return batch.error().in("batch " + std::to_string(messages->batch_id));
+        }
+        if (!batch->dmls.empty()) {
+            const bool delivered = co_await deliver(*batch);
+            if (!delivered) co_return Result<void>{};
+        }
+        feed_.ack(canal::BatchId{messages->batch_id});
+        stats_.last_batch = messages->batch_id;
+        stats_.batches.fetch_add(1);
+    }
+    co_return co_await feed_.flush();
+}
+
+Awaitable<void> Pipeline::wait_while_loading() {
+    while (loads_ > 0 && !stopping_) {
+        wake_.arm();
+        if (loads_ == 0 || stopping_) co_return;
+        co_await wake_.wait(steady_now() + kRefreshPeriod);
+    }
+}
+
+Awaitable<void> Pipeline::between_batches() {
+    if (steady_now() < next_refresh_) co_return;
+    next_refresh_ = steady_now() + kRefreshPeriod;
+    co_await wait_while_loading();
+    if (stopping_) co_return;
+    busy_ = true;
+    co_await refresh_targets();
+    co_await retry_letters();
+    busy_ = false;
+    wake_.notify();
+}
+
+Awaitable<void> Pipeline::refresh_targets() {
+    for (const std::unique_ptr<Target>& target : targets_) {
+        if (target->opened) co_await target->writer->refresh();
+    }
+}
+
+Awaitable<void> Pipeline::retry_letters() {
+    const Result<void> read = letters_->refresh();
+    if (!read) {
+        log_.warn("dead letters can't be read", {{"cause", read.error().detail}});
+        co_return;
+    }
+    if (letters_->size() == 0) co_return;
+    for (const Letter& letter : letters_->to_retry()) {
+        if (stopping_) co_return;
+        co_await retry_letter(letter);
+    }
+}
+
+Awaitable<void> Pipeline::retry_letter(Letter letter) {
+    Result<void> done = Error{Errc::NotFound, Retry::Never, "no adapter of that group and key"};
+    for (const std::unique_ptr<Target>& target : targets_) {
+        if (target->group != letter.owner.group || target->adapter.key != letter.owner.adapter)
+            continue;
+        Result<std::unique_ptr<LetterDml>> made = LetterDml::make(letter);
+        if (!made) {
+            done = std::move(made).error();
+            break;
+        }
+        DmlBatch batch;
+        batch.destination = name();
+        batch.dmls = std::span<const Dml>(&(*made)->dml(), 1);
+        batch.rows = batch.dmls[0].rows.size();
+        batch.only_task = letter.task;
+        done = co_await attempt(target.get(), &batch);
+    }
+    if (!done && (stopping_ || is_connection_error(done.error()))) co_return;
+    Result<void> noted =
+        done ? letters_->done(letter.id) : letters_->failed(letter.id, done.error().detail);
+    if (done) {
+        log_.info("a dead letter is written", {{"letter", letter.id}, {"task", letter.task}});
+    } else {
+        log_.warn(
+            "a dead letter was refused again",
+            {{"letter", letter.id}, {"task", letter.task}, {"cause", done.error().detail}}
+        );
+    }
+    if (!noted) log_.error("dead letters can't be written", {{"cause", noted.error().detail}});
+}
+
+Awaitable<bool> Pipeline::deliver(const DmlBatch& batch) {
+    co_await wait_while_loading();
+    if (stopping_) co_return false;
+    busy_ = true;
+    const SteadyTime start = steady_now();
+    for (const std::unique_ptr<Target>& target : targets_) target->written = false;
+    if (targets_.size() == 1) {
+        co_await deliver_to(targets_.front().get(), &batch);
+    } else {
+        TaskGroup group(context_.strand);
+        for (const std::unique_ptr<Target>& target : targets_) {
+            group.spawn(context_.strand, deliver_to(target.get(), &batch));
+        }
+        co_await group.wait_for_all();
+    }
+    busy_ = false;
+    wake_.notify();
+    for (const std::unique_ptr<Target>& target : targets_) {
+        if (!target->written) co_return false;
+    }
+    stats_.failing = false;
+    stats_.set_error({});
+    const auto took =
+        std::chrono::duration_cast<std::chrono::microseconds>(steady_now() - start).count();
+    stats_.batch_took(static_cast<uint64_t>(took));
+    for (const Dml& dml : batch.dmls) {
+        std::atomic<uint64_t>* counter = dml.is_ddl ? &stats_.ddls : &stats_.others;
+        if (dml.type == canal::EventType::Insert) counter = &stats_.inserts;
+        if (dml.type == canal::EventType::Update) counter = &stats_.updates;
+        if (dml.type == canal::EventType::Delete) counter = &stats_.deletes;
+        counter->fetch_add(std::max<size_t>(dml.rows.size(), dml.is_ddl ? 1 : 0));
+    }
+    const int64_t executed = batch.dmls.back().execute_ms;
+    stats_.last_execute_ms = executed;
+    stats_.lag_ms = wall_ms() - executed;
+    co_return true;
+}
+
+// Once, opening the writer when it is not.
+Awaitable<Result<void>> Pipeline::attempt(Target* target, const DmlBatch* batch) {
+    if (!target->opened) {
+        Result<void> opened = co_await target->writer->open();
+        if (!opened) co_return opened;
+        target->opened = true;
+    }
+    Result<void> written = co_await target->writer->write(*batch);
+    if (!written && is_connection_error(written.error())) target->opened = false;
+    co_return written;
+}
+
+Awaitable<void> Pipeline::deliver_to(Target* target, const DmlBatch* batch) {
+    std::chrono::milliseconds backoff = kFirstPause;
+    while (!stopping_) {
+        const Result<void> written = co_await attempt(target, batch);
+        if (written) {
+            target->written = true;
+            co_return;
+        }
+        if (stopping_) co_return;
+        const std::chrono::milliseconds time = jittered(backoff);
+        report_failure(*target, written.error(), time);
+        co_await pause(time);
+        backoff = doubled(backoff);
+        // What is in the way may be a mapping that was corrected meanwhile.
+        if (target->opened && !stopping_) co_await target->writer->refresh();
+    }
+}
+
+void Pipeline::report_failure(Target& target, const Error& error, std::chrono::milliseconds pause) {
+    stats_.retries.fetch_add(1);
+    stats_.failing = true;
+    stats_.set_error(target.adapter.key + ": " + error.detail);
+    log_.error(
+        "a batch is not written, it is tried again",
+        {{"group", target.group},
+         {"adapter", target.adapter.name},
+         {"key", target.adapter.key},
+         {"cause", error.detail},
+         {"retry_in_ms", pause.count()}}
+    );
+}
+
+void Pipeline::stop() {
+    stopping_ = true;
+    for (const std::unique_ptr<Target>& target : targets_) target->writer->stop();
+    feed_.close();
+    wake_.notify();
+}
+
+Pipeline::Target* Pipeline::find_target(
+    const std::string& type, const std::string& key, const std::string& task
+) const {
+    for (const std::unique_ptr<Target>& target : targets_) {
+        if (target->adapter.name != type) continue;
+        if (!key.empty() && target->adapter.key != key) continue;
+        if (target->writer->has_task(task)) return target.get();
+    }
+    return nullptr;
+}
+
+bool Pipeline::has_task(const std::string& type, const std::string& key, const std::string& task)
+    const {
+    return find_target(type, key, task) != nullptr;
+}
+
+Awaitable<Result<FullLoadOutcome>> Pipeline::full_load(
+    std::string type, std::string key, FullLoadRequest request
+) {
+    ++loads_;
+    const SteadyTime give_up = steady_now() + kParkPatience;
+    while (busy_ && !stopping_ && steady_now() < give_up) {
+        wake_.arm();
+        if (!busy_ || stopping_) break;
+        co_await wake_.wait(give_up);
+    }
+    Target* const target = find_target(type, key, request.task);
+    Result<FullLoadOutcome> outcome =
+        Error{Errc::NotFound, Retry::Never, "no mapping " + request.task + " of " + type};
+    if (busy_) {
+        outcome = Error{
+            Errc::Timeout,
+            Retry::Backoff,
+            "a batch of the destination is not written yet: " + stats_.error()
+        };
+    } else if (stopping_) {
+        outcome = Error{Errc::Stopped, Retry::Never, "the adapter is stopping"};
+    } else if (target != nullptr) {
+        Result<void> opened;
+        if (!target->opened) opened = co_await target->writer->open();
+        if (opened) {
+            target->opened = true;
+            outcome = co_await target->writer->full_load(std::move(request));
+        } else {
+            outcome = std::move(opened).error();
+        }
+    }
+    --loads_;
+    wake_.notify();
+    co_return outcome;
+}
+
+Awaitable<Result<TaskCount>> Pipeline::count(std::string type, std::string key, std::string task) {
+    Target* const target = find_target(type, key, task);
+    if (target == nullptr) {
+        co_return Error{Errc::NotFound, Retry::Never, "no mapping " + task + " of " + type};
+    }
+    Result<TaskCount> counted = co_await target->writer->count(std::move(task));
+    co_return counted;
+}
+
+std::vector<std::pair<std::string, std::string>> Pipeline::load_progress() const {
+    std::vector<std::pair<std::string, std::string>> all;
+    for (const std::unique_ptr<Target>& target : targets_) {
+        std::string text = target->writer->load_progress();
+        if (!text.empty()) all.emplace_back(target->adapter.key, std::move(text));
+    }
+    return all;
+}
+
+}  // namespace obcanal::adapter::core

@@ -1,0 +1,104 @@
+// One destination: its session with the Canal server, and the writers that take its batches. A
+// batch is acknowledged when every writer has it durably; a writer that fails is called again with
+// back-off, the others are not called twice. Owned by the service; all on one strand, except what
+// says otherwise.
+#pragma once
+
+#include "adapter/config/adapter_config.h"
+#include "adapter/core/canal_feed.h"
+#include "adapter/core/dead_letter_store.h"
+#include "adapter/core/dml_reader.h"
+#include "adapter/core/pipeline_stats.h"
+#include "adapter/core/sync_switch.h"
+#include "adapter/core/writer.h"
+#include "protocol/base/log.h"
+#include "protocol/net/notifier.h"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace obcanal::adapter::core {
+
+// Name of an outer adapter and how its writer is made.
+using WriterTable = std::map<std::string, WriterFactory>;
+
+struct PipelineContext {
+    const config::AdapterConfig& config;
+    const config::DestinationConfig& destination;
+    config::Placeholders placeholders;
+    const WriterTable& writers;
+    SyncSwitch& sync_switch;
+    BlockingLane& lane;
+    std::shared_ptr<ha::ZookeeperClient> zookeeper;  // of the Canal servers; null: direct
+    Executor strand;
+};
+
+class Pipeline {
+ public:
+    // An Error: a writer can't be made, or the dead letters can't be read.
+    static Result<std::unique_ptr<Pipeline>> make(PipelineContext context);
+    ~Pipeline();
+
+    // Until stop().
+    Awaitable<void> run();
+    // Ends what is awaited; run() returns soon.
+    void stop();
+
+    // Of the writer of that adapter name that has the task; `key` empty: any of them.
+    Awaitable<Result<FullLoadOutcome>> full_load(
+        std::string type, std::string key, FullLoadRequest request
+    );
+    Awaitable<Result<TaskCount>> count(std::string type, std::string key, std::string task);
+    // Does a writer of `type` have the task?
+    bool has_task(const std::string& type, const std::string& key, const std::string& task) const;
+
+    const Executor& strand() const { return context_.strand; }
+    // -- any thread
+    const std::string& name() const { return context_.destination.name; }
+    const PipelineStats& stats() const { return stats_; }
+    size_t dead_letters() const { return letters_->size(); }
+    // {key of the adapter: what its full load says}.
+    std::vector<std::pair<std::string, std::string>> load_progress() const;
+
+ private:
+    struct Target;
+
+    explicit Pipeline(PipelineContext context);
+
+    Result<void> make_targets();
+    Awaitable<Result<void>> consume();
+    Awaitable<void> between_batches();
+    Awaitable<void> refresh_targets();
+    Awaitable<void> retry_letters();
+    Awaitable<void> retry_letter(Letter letter);
+    // False: stopped before all of it was written.
+    Awaitable<bool> deliver(const DmlBatch& batch);
+    Awaitable<void> deliver_to(Target* target, const DmlBatch* batch);
+    Awaitable<Result<void>> attempt(Target* target, const DmlBatch* batch);
+    Awaitable<void> pause(std::chrono::milliseconds time);
+    Awaitable<void> wait_while_loading();
+    std::chrono::milliseconds jittered(std::chrono::milliseconds time);
+    Target* find_target(const std::string& type, const std::string& key, const std::string& task)
+        const;
+    void report_failure(Target& target, const Error& error, std::chrono::milliseconds pause);
+
+    PipelineContext context_;
+    Logger log_;
+    CanalFeed feed_;
+    DmlReader reader_;
+    std::unique_ptr<DeadLetterStore> letters_;
+    std::vector<std::unique_ptr<Target>> targets_;
+    Notifier wake_;
+    PipelineStats stats_;
+    std::mt19937 random_;
+    SteadyTime next_refresh_{};
+    size_t loads_ = 0;   // full loads that run or wait
+    bool busy_ = false;  // a writer is being called
+    bool stopping_ = false;
+};
+
+}  // namespace obcanal::adapter::core
