@@ -2,6 +2,7 @@
 // reverse order.
 #include "protocol/base/log.h"
 #include "protocol/base/log_file.h"
+#include "protocol/base/service_manager.h"
 #include "protocol/net/run_on.h"
 #include "protocol/net/runtime.h"
 #include "server/admin/admin_port.h"
@@ -11,14 +12,10 @@
 
 #include <CLI/CLI.hpp>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <csignal>
-#include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -31,38 +28,6 @@ namespace {
 constexpr int kExitFailed = 1;
 constexpr int kExitUsage = 2;
 constexpr std::chrono::milliseconds kPageGrace{500};
-
-// Tells systemd, when it started us, that we are ready (sd_notify's protocol).
-void notify_service_manager(std::string_view state) {
-    const char* path = std::getenv("NOTIFY_SOCKET");
-    if (path == nullptr || *path == '\0') return;
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    const size_t length = std::strlen(path);
-    if (length >= sizeof address.sun_path) return;
-    std::memcpy(address.sun_path, path, length);
-    if (address.sun_path[0] == '@') address.sun_path[0] = '\0';
-    const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) return;
-    const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length);
-    ::sendto(
-        fd,
-        state.data(),
-        state.size(),
-        MSG_NOSIGNAL,
-        reinterpret_cast<const sockaddr*>(&address),
-        size
-    );
-    ::close(fd);
-}
-
-// Every connection is a descriptor: use what the system allows us.
-void raise_descriptor_limit() {
-    rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-    limit.rlim_cur = limit.rlim_max;
-    ::setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 class Server {
  public:

@@ -117,6 +117,9 @@ std::chrono::milliseconds Pipeline::jittered(std::chrono::milliseconds time) {
 
 Awaitable<void> Pipeline::run() {
     std::chrono::milliseconds backoff = kFirstPause;
+    // What the pipeline before this one has parked since make().
+    const Result<void> letters = letters_->refresh();
+    if (!letters) log_.error("dead letters can't be read", {{"cause", letters.error().detail}});
     while (!stopping_) {
         if (!context_.sync_switch.is_on(name())) {
             co_await pause(kSwitchPause);
@@ -340,9 +343,8 @@ Pipeline::Target* Pipeline::find_target(
     return nullptr;
 }
 
-bool Pipeline::has_task(const std::string& type, const std::string& key, const std::string& task)
-    const {
-    return find_target(type, key, task) != nullptr;
+Awaitable<bool> Pipeline::has_task(std::string type, std::string key, std::string task) {
+    co_return find_target(type, key, task) != nullptr;
 }
 
 Awaitable<Result<FullLoadOutcome>> Pipeline::full_load(

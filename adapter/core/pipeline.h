@@ -54,7 +54,7 @@ class Pipeline {
     );
     Awaitable<Result<TaskCount>> count(std::string type, std::string key, std::string task);
     // Does a writer of `type` have the task?
-    bool has_task(const std::string& type, const std::string& key, const std::string& task) const;
+    Awaitable<bool> has_task(std::string type, std::string key, std::string task);
 
     const Executor& strand() const { return context_.strand; }
     // -- any thread

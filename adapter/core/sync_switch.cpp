@@ -21,6 +21,16 @@ SyncSwitch::SyncSwitch(const std::string& zookeeper, const std::vector<std::stri
     client_ = std::make_shared<ha::ZookeeperClient>(std::move(place));
 }
 
+void SyncSwitch::follow(const std::vector<std::string>& destinations) {
+    const std::lock_guard lock(mutex_);
+    std::map<std::string, bool> on;
+    for (const std::string& destination : destinations) {
+        const auto before = on_.find(destination);
+        on[destination] = before == on_.end() || before->second;
+    }
+    on_ = std::move(on);
+}
+
 bool SyncSwitch::is_on(const std::string& destination) const {
     const std::lock_guard lock(mutex_);
     const auto found = on_.find(destination);
@@ -74,7 +84,8 @@ void SyncSwitch::refresh() {
             return;
         }
         const std::lock_guard lock(mutex_);
-        on_[name] = *on;
+        const auto found = on_.find(name);
+        if (found != on_.end()) found->second = *on;
     }
     failing_ = false;
 }

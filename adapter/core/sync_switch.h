@@ -22,6 +22,9 @@ class SyncSwitch {
     // `zookeeper`: hosts, empty: none.
     SyncSwitch(const std::string& zookeeper, const std::vector<std::string>& destinations);
 
+    // The destinations that run from now on; new ones begin as on.
+    void follow(const std::vector<std::string>& destinations);
+
     bool is_on(const std::string& destination) const;
     bool knows(const std::string& destination) const;
     // Blocks on ZooKeeper. Without it, unknown destinations are let be, as in the reference.

@@ -1,0 +1,239 @@
+// obcanal-adapter: reads the configuration, opens the REST port, starts the pipelines, and stops
+// in reverse order. Further verbs work on the dead letters.
+#include "adapter/config/load.h"
+#include "adapter/core/dead_letter_tool.h"
+#include "adapter/core/log_writer.h"
+#include "adapter/core/rest.h"
+#include "adapter/core/service.h"
+#include "protocol/base/log.h"
+#include "protocol/base/log_file.h"
+#include "protocol/base/service_manager.h"
+#include "protocol/net/asio.h"
+#include "protocol/net/run_on.h"
+#include "protocol/net/runtime.h"
+
+#include <CLI/CLI.hpp>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace obcanal::adapter {
+namespace {
+
+constexpr int kExitFailed = 1;
+constexpr int kExitUsage = 2;
+constexpr std::chrono::milliseconds kRestGrace{500};
+// What has not ended by then holds nothing that is not durable: it was not acknowledged.
+constexpr std::chrono::milliseconds kStopGrace{4'000};
+
+// The one place where a kind of target is added.
+const core::WriterTable& writers() {
+    static const core::WriterTable table{
+        {"logger", core::make_log_writer},
+    };
+    return table;
+}
+
+class Adapter {
+ public:
+    Adapter(
+        config::LoadedAdapter loaded, std::vector<std::string> defines, const std::string& log_file
+    )
+        : config_(loaded.config),
+          service_(std::move(loaded), std::move(defines), writers(), work_) {
+        if (log_file.empty()) return;
+        hangup_ = std::make_unique<asio::signal_set>(signals_.executor(), SIGHUP);
+        asio::co_spawn(signals_.executor(), follow_log_file(), asio::detached);
+    }
+
+    int run() {
+        front_.start();
+        work_.start();
+        asio::co_spawn(front_.make_strand(), main(), [this](std::exception_ptr failure) {
+            if (failure) std::rethrow_exception(failure);
+            signals_.stop();
+        });
+        signals_.run();
+        front_.join();
+        work_.join();
+        flush_log();
+        return exit_code_;
+    }
+
+ private:
+    Awaitable<void> main() {
+        const Executor control = service_.strand();
+        const Result<void> started = co_await run_on(control, start());
+        Result<std::unique_ptr<core::Rest>> rest = started ? open_rest() : started.error();
+        if (!rest) {
+            log_.error("can't start", {{"cause", rest.error().detail}});
+            exit_code_ = kExitFailed;
+        } else {
+            (*rest)->start();
+            log_.info(
+                "ready",
+                {{"rest_port", (*rest)->port()},
+                 {"destinations", service_.generation()->pipelines.size()},
+                 {"pid", ::getpid()}}
+            );
+            notify_service_manager("READY=1");
+            const Executor signals = signals_.executor();
+            const int signal = co_await run_on(signals, stop_signal_.wait());
+            log_.info("stopping", {{"signal", signal}});
+            notify_service_manager("STOPPING=1");
+        }
+        asio::co_spawn(signals_.executor(), end_late(), asio::detached);
+        co_await run_on(control, service_.stop());
+        if (rest) co_await run_on((*rest)->strand(), (*rest)->close(kRestGrace));
+        log_.info("stopped");
+    }
+
+    Awaitable<Result<void>> start() { co_return service_.start(); }
+
+    Result<std::unique_ptr<core::Rest>> open_rest() {
+        return core::Rest::open(config_, service_, front_);
+    }
+
+    // A target that does not let go must not hold up the end.
+    Awaitable<void> end_late() {
+        asio::steady_timer timer(signals_.executor(), kStopGrace);
+        const auto [code] = co_await timer.async_wait(kNoThrow);
+        if (code) co_return;
+        log_.warn("a target does not end in time; what it has in hand was not acknowledged");
+        flush_log();
+        ::_exit(exit_code_);
+    }
+
+    // After SIGHUP: somebody has moved the file away.
+    Awaitable<void> follow_log_file() {
+        for (;;) {
+            const auto [code, number] = co_await hangup_->async_wait(kNoThrow);
+            if (code) co_return;
+            reopen_log();
+            log_.info("the log file was opened again", {{"signal", number}});
+        }
+    }
+
+    Logger log_{"adapter"};
+    const config::AdapterConfig config_;
+    Runtime front_{1};
+    Runtime work_{2};
+    Runtime signals_{1};
+    StopSignal stop_signal_{signals_.executor()};
+    std::unique_ptr<asio::signal_set> hangup_;
+    core::Service service_;
+    int exit_code_ = 0;
+};
+
+struct Arguments {
+    std::string conf_dir;
+    std::string log_file;
+    bool check = false;
+    bool print_config = false;
+    std::vector<std::string> defines;
+    core::DeadLetterRequest letters;
+    bool on_letters = false;
+};
+
+void add_verb(
+    CLI::App& letters,
+    const char* name,
+    const char* what,
+    core::DeadLetterRequest::Verb verb,
+    Arguments& to
+) {
+    CLI::App* const command = letters.add_subcommand(name, what);
+    command->add_option("--destination", to.letters.destination, "whose letters");
+    if (verb == core::DeadLetterRequest::Verb::List) {
+        command->add_flag("--json", to.letters.json, "every field, one JSON object a line");
+    } else {
+        CLI::Option* const ids = command->add_option("ID", to.letters.ids, "numbers of letters");
+        CLI::Option* const all = command->add_flag("--all", to.letters.all, "all of them");
+        ids->excludes(all);
+    }
+    command->callback([&to, verb] {
+        to.letters.verb = verb;
+        to.on_letters = true;
+    });
+}
+
+int run(int argc, char** argv) {
+    CLI::App app{"obcanal-adapter: applies the changes that a Canal server sends to other stores"};
+    Arguments arguments;
+    app.add_option(
+           "--conf", arguments.conf_dir, "directory of application.yml and the mapping files"
+    )
+        ->default_str("../conf beside the program, else /etc/obcanal");
+    app.add_flag(
+        "--check", arguments.check, "validate the whole configuration, print every finding, exit"
+    );
+    app.add_flag(
+        "--print-config",
+        arguments.print_config,
+        "print every value with its origin, secrets masked, and exit"
+    );
+    app.add_option("-D", arguments.defines, "key=value: overrides files and environment")
+        ->allow_extra_args(false);
+    app.add_option(
+        "--log-file", arguments.log_file, "write the log there instead of to standard error"
+    );
+    app.set_version_flag("--version", "obcanal-adapter " OBCANAL_VERSION);
+    app.footer(
+        "Exit status: 0 stopped by a signal, 1 failed while running, 2 wrong arguments or "
+        "configuration."
+    );
+    app.fallthrough();
+    CLI::App* const letters =
+        app.add_subcommand("dead-letters", "changes that a target refused and that were parked");
+    letters->require_subcommand(1);
+    using Verb = core::DeadLetterRequest::Verb;
+    add_verb(*letters, "list", "print them", Verb::List, arguments);
+    add_verb(*letters, "retry", "have them written again", Verb::Retry, arguments);
+    add_verb(*letters, "drop", "forget them", Verb::Drop, arguments);
+    try {
+        app.parse(argc, argv);
+        if (arguments.on_letters && arguments.letters.verb != Verb::List &&
+            arguments.letters.ids.empty() && !arguments.letters.all)
+            throw CLI::RequiredError("ID or --all");
+    } catch (const CLI::ParseError& error) {
+        const int status = app.exit(error);
+        return status == 0 ? 0 : kExitUsage;
+    }
+    if (arguments.conf_dir.empty()) arguments.conf_dir = config::default_conf_dir();
+
+    config::LoadedAdapter loaded =
+        config::load(arguments.conf_dir, arguments.defines, config::process_environment());
+    core::check_writers(loaded, writers());
+    if (arguments.on_letters) {
+        if (!loaded.valid()) {
+            config::report(loaded.findings, std::cerr);
+            return kExitUsage;
+        }
+        const Result<void> done =
+            core::run_dead_letters(loaded.config, arguments.letters, std::cout);
+        if (!done) std::cerr << "obcanal-adapter: " << done.error().detail << '\n';
+        return done ? 0 : kExitFailed;
+    }
+    const bool valid = config::report(loaded.findings, std::cerr);
+    if (arguments.print_config) config::print_config(loaded, std::cout);
+    if (arguments.check && valid) std::cout << arguments.conf_dir << ": no errors\n";
+    if (arguments.check || arguments.print_config || !valid) return valid ? 0 : kExitUsage;
+
+    if (!open_log({arguments.log_file})) {
+        std::cerr << arguments.log_file << ": can't be opened for writing\n";
+        return kExitUsage;
+    }
+    raise_descriptor_limit();
+    return Adapter(std::move(loaded), std::move(arguments.defines), arguments.log_file).run();
+}
+
+}  // namespace
+}  // namespace obcanal::adapter
+
+int main(int argc, char** argv) { return obcanal::adapter::run(argc, argv); }
