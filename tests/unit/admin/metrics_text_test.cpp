@@ -203,6 +203,7 @@ TEST(StatusJson, NamesWhatPeopleAskFor) {
     facts.serving = true;
     facts.destinations = {running("example")};
     facts.destinations[0].failure = "say \"why\"";
+    facts.destinations[0].place.gap = "lost: from bin.1:4 to bin.9:154";
     facts.destinations[0].clients.push_back({canal::ClientId{1001}, "shop\\..*", std::nullopt, 2});
     const std::string text = status_json(facts, kNow);
     for (const char* part :
@@ -213,6 +214,7 @@ TEST(StatusJson, NamesWhatPeopleAskFor) {
           "\"openBatches\":2",
           "\"filter\":\"shop\\\\..*\"",
           "\"cursor\":null",
+          "\"gap\":\"lost: from bin.1:4 to bin.9:154\"",
           "\"purgeHours\":null",
           "\"delayMs\":250"})
         EXPECT_NE(text.find(part), text.npos) << part;

@@ -36,6 +36,13 @@ TEST(StatusTable, DestinationsClientsAndFailures) {
     );
 }
 
+TEST(StatusTable, WhatIsLostIsNamed) {
+    const auto table =
+        status_table(R"({"serving":true,"destinations":[{"destination":"shop","source":)"
+                     R"({"gap":"lost: from bin.1:4 to bin.9:154"}}]})");
+    EXPECT_NE(table->find("shop: lost: from bin.1:4 to bin.9:154\n"), std::string::npos);
+}
+
 TEST(StatusTable, ALogThatIsPurgedSoonIsNamed) {
     const auto table = [](const char* hours) {
         return *status_table(
