@@ -5,6 +5,7 @@
 #include "adapter/core/log_writer.h"
 #include "adapter/core/rest.h"
 #include "adapter/core/service.h"
+#include "adapter/rdb/rdb_writer.h"
 #include "protocol/base/log.h"
 #include "protocol/base/log_file.h"
 #include "protocol/base/service_manager.h"
@@ -36,6 +37,7 @@ constexpr std::chrono::milliseconds kStopGrace{4'000};
 const core::WriterTable& writers() {
     static const core::WriterTable table{
         {"logger", core::make_log_writer},
+        {"rdb", rdb::make_rdb_writer},
     };
     return table;
 }

@@ -1,0 +1,275 @@
+#include "adapter/rdb/lane_work.h"
+
+#include <algorithm>
+#include <deque>
+#include <functional>
+#include <unordered_map>
+
+namespace obcanal::adapter::rdb {
+
+namespace {
+
+using core::DmlRow;
+using core::DmlValue;
+
+// Keeps a statement's text and arrays, and the undo of a failed one, within bounds.
+constexpr size_t kUnitRows = 5'000;
+
+// What is left of all changes of one key. Replace: deleted and inserted.
+enum class Net : uint8_t { Insert, Update, Delete, Replace, Odd };
+
+struct NetRow {
+    Net net = Net::Odd;
+    const DmlRow* row = nullptr;      // the latest image
+    const DmlRow* removed = nullptr;  // what to delete by
+    uint32_t shape = 0;
+};
+
+void add_to(
+    std::vector<Unit>& units, SqlPlan* plan, OpKind kind, uint32_t number, const DmlRow* row
+) {
+    const Shape* shape = plan->ready_shape(number, kind);
+    for (auto unit = units.rbegin(); unit != units.rend(); ++unit) {
+        if (unit->plan == plan && unit->kind == kind && unit->shape == shape &&
+            unit->rows.size() < kUnitRows) {
+            unit->rows.push_back(row);
+            return;
+        }
+    }
+    Unit& unit = units.emplace_back();
+    unit.plan = plan;
+    unit.kind = kind;
+    unit.shape = shape;
+    unit.rows.push_back(row);
+}
+
+void add_in_order(std::vector<Unit>& units, const Op& op) {
+    const bool alone = op.moves || op.plan->key.empty();
+    const Shape* shape = op.plan->ready_shape(op.shape, op.kind);
+    if (!units.empty() && !alone) {
+        Unit& last = units.back();
+        if (last.plan == op.plan && last.kind == op.kind && last.shape == shape &&
+            last.rows.size() < kUnitRows) {
+            last.rows.push_back(&op.values());
+            return;
+        }
+    }
+    Unit& unit = units.emplace_back();
+    unit.plan = op.plan;
+    unit.kind = op.kind;
+    unit.shape = shape;
+    unit.moves = op.moves;
+    unit.rows.push_back(&op.values());
+}
+
+// All changes of one table whose rows are independent of each other.
+class Merger {
+ public:
+    explicit Merger(SqlPlan* plan) : plan_(plan) {}
+
+    void add(const Op& op) { ops_.push_back(&op); }
+
+    // False when the changes don't follow from each other: then their order has to be kept.
+    bool merge() {
+        rows_.reserve(ops_.size());
+        by_key_.reserve(ops_.size());
+        for (const Op* op : ops_) {
+            if (!merge(*op)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    void emit(std::vector<Unit>& units) {
+        for (const NetRow& net : rows_) {
+            if (net.net == Net::Delete || net.net == Net::Replace) {
+                add_to(
+                    units,
+                    plan_,
+                    OpKind::Delete,
+                    plan_->shape_of(*net.row, OpKind::Delete),
+                    net.removed
+                );
+            }
+        }
+        for (const NetRow& net : rows_) {
+            if (net.net == Net::Insert || net.net == Net::Replace) {
+                add_to(units, plan_, OpKind::Insert, net.shape, net.row);
+            }
+        }
+        for (const NetRow& net : rows_) {
+            if (net.net == Net::Update) {
+                add_to(units, plan_, OpKind::Update, net.shape, net.row);
+            }
+        }
+    }
+
+ private:
+    // The key's text in an image; composite ones with lengths, so that they can't be mixed up.
+    std::string_view key_of(std::span<const DmlValue> image) {
+        if (plan_->key.size() == 1) {
+            return image[plan_->key.front().source].text;
+        }
+        std::string& key = keys_.emplace_back();
+        for (const PlanColumn& column : plan_->key) {
+            const DmlValue& value = image[column.source];
+            key += std::to_string(value.text.size()) + ":";
+            key += value.text;
+        }
+        return key;
+    }
+
+    NetRow& at(std::string_view key) {
+        const auto [found, added] = by_key_.try_emplace(key, rows_.size());
+        if (added) {
+            rows_.emplace_back();
+        }
+        return rows_[found->second];
+    }
+
+    bool merge(const Op& op) {
+        const DmlRow& row = op.values();
+        if (op.kind == OpKind::Insert) {
+            return put(at(key_of(row.after)), row, op.shape);
+        }
+        if (op.kind == OpKind::Delete) {
+            remove(at(key_of(row.before)), row);
+            return true;
+        }
+        if (op.moves) {
+            remove(at(key_of(row.before)), row);
+            return put(at(key_of(row.after)), row, plan_->full_shape(row));
+        }
+        return update(at(key_of(row.after)), row, op.shape);
+    }
+
+    static bool put(NetRow& net, const DmlRow& row, uint32_t shape) {
+        switch (net.net) {
+            case Net::Odd: net.net = Net::Insert; break;
+            case Net::Delete: net.net = Net::Replace; break;
+            default: return false;  // there already
+        }
+        net.row = &row;
+        net.shape = shape;
+        return true;
+    }
+
+    static void remove(NetRow& net, const DmlRow& row) {
+        net.net = Net::Delete;
+        if (net.removed == nullptr) {
+            net.removed = &row;
+        }
+        net.row = &row;
+    }
+
+    bool update(NetRow& net, const DmlRow& row, uint32_t shape) {
+        switch (net.net) {
+            case Net::Odd:
+                net.net = Net::Update;
+                net.shape = shape;
+                break;
+            case Net::Update:
+                if (net.shape != shape) {
+                    net.shape = united(net.shape, shape);
+                }
+                break;
+            case Net::Insert:
+            case Net::Replace:
+                if (!plan_->whole(row)) {
+                    return false;
+                }
+                net.shape = plan_->full_shape(row);
+                break;
+            case Net::Delete: return false;
+        }
+        net.row = &row;
+        return true;
+    }
+
+    uint32_t united(uint32_t a, uint32_t b) {
+        std::vector<uint16_t> columns;
+        std::ranges::set_union(
+            plan_->shapes[a]->columns, plan_->shapes[b]->columns, std::back_inserter(columns)
+        );
+        return plan_->shape_with(std::move(columns));
+    }
+
+    SqlPlan* plan_;
+    std::vector<const Op*> ops_;
+    std::vector<NetRow> rows_;
+    std::unordered_map<std::string_view, size_t> by_key_;
+    std::deque<std::string> keys_;
+};
+
+// Only values that are there may be merged: an image without the key's value is no key.
+bool mergeable(const Op& op) {
+    if (op.plan->strict || (op.moves && (!op.plan->covers_all || !op.plan->whole(op.values())))) {
+        return false;
+    }
+    const DmlRow& row = op.values();
+    return std::ranges::all_of(op.plan->key, [&row](const PlanColumn& column) {
+        const auto has = [&column](std::span<const DmlValue> image) {
+            return image.empty() || image[column.source].state == core::ValueState::Value;
+        };
+        return has(row.before) && has(row.after);
+    });
+}
+
+}  // namespace
+
+void make_units(LaneWork& work) {
+    work.units.clear();
+    std::vector<SqlPlan*> order;
+    std::unordered_map<SqlPlan*, Merger> tables;
+    std::vector<SqlPlan*> in_order;
+    const auto keeps_order = [&in_order](SqlPlan* plan) {
+        return std::ranges::find(in_order, plan) != in_order.end();
+    };
+    for (const Op& op : work.ops) {
+        const auto [table, added] = tables.try_emplace(op.plan, op.plan);
+        if (added) {
+            order.push_back(op.plan);
+        }
+        table->second.add(op);
+        if (!mergeable(op) && !keeps_order(op.plan)) {
+            in_order.push_back(op.plan);
+        }
+    }
+    for (SqlPlan* plan : order) {
+        if (!keeps_order(plan) && !tables.at(plan).merge()) {
+            in_order.push_back(plan);
+        }
+    }
+    for (const Op& op : work.ops) {
+        if (keeps_order(op.plan)) {
+            add_in_order(work.units, op);
+        }
+    }
+    for (SqlPlan* plan : order) {
+        if (!keeps_order(plan)) {
+            std::vector<Unit> merged;
+            tables.at(plan).emit(merged);
+            std::ranges::move(merged, std::back_inserter(work.units));
+        }
+    }
+}
+
+size_t lane_of(const Op& op, size_t lanes, bool one_lane) {
+    if (lanes <= 1 || op.plan->constrained) {
+        return 0;
+    }
+    const std::hash<std::string_view> hash;
+    if (one_lane || op.plan->strict || !op.plan->exact_keys) {
+        return hash(op.plan->table) % lanes;
+    }
+    const DmlRow& row = op.values();
+    size_t sum = 0;
+    for (const PlanColumn& column : op.plan->key) {
+        const auto& image = row.before.empty() ? row.after : row.before;
+        sum = sum * 31 + hash(image[column.source].text);
+    }
+    return sum % lanes;
+}
+
+}  // namespace obcanal::adapter::rdb

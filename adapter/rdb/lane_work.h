@@ -1,0 +1,40 @@
+// What one lane writes of a batch: the changes in their order, and the statements that bring the
+// target to the same state with fewer round trips. Several changes of a row become one where
+// nothing can see the difference: no other unique key, no foreign key, no trigger
+// (client-adapter, 2.6). Pure; made by the pipeline's strand, read by the lane.
+#pragma once
+
+#include "adapter/rdb/target_session.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace obcanal::adapter::rdb {
+
+struct Op {
+    SqlPlan* plan = nullptr;
+    const core::Dml* dml = nullptr;
+    uint32_t row = 0;  // of dml->rows
+    OpKind kind = OpKind::Insert;
+    uint32_t shape = 0;
+    bool moves = false;  // an UPDATE of the key
+
+    const core::DmlRow& values() const { return dml->rows[row]; }
+};
+
+struct LaneWork {
+    std::vector<Op> ops;
+    std::vector<Unit> units;
+    bool parks = true;  // refused changes of mappings that want it go to the dead letters
+};
+
+// Fills `units` from `ops`.
+void make_units(LaneWork& work);
+
+// The lane of an op among `lanes`: by its key where rows of different keys are independent, by its
+// table where they aren't, 0 where other tables matter too. `one_lane`: the table's rows of this
+// batch must stay together.
+size_t lane_of(const Op& op, size_t lanes, bool one_lane);
+
+}  // namespace obcanal::adapter::rdb

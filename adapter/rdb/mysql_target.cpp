@@ -1,0 +1,406 @@
+#include "adapter/rdb/mysql_target.h"
+
+#include "adapter/rdb/sql_text.h"
+#include "protocol/base/text.h"
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+
+namespace obcanal::adapter::rdb {
+
+namespace {
+
+using client::MysqlSession;
+using client::SqlArray;
+using client::SqlFailure;
+
+constexpr size_t kBulkRows = 2'000;  // of one execution
+constexpr size_t kTexts = 250;       // UPDATEs and DELETEs in one round trip
+constexpr size_t kStatementLimit = size_t{4} << 20;
+
+// DDL that finds its effect there already: table, column or key exists, or is gone.
+constexpr uint32_t kApplied[] = {1007, 1008, 1050, 1051, 1060, 1061, 1091, 1146, 1054};
+constexpr uint32_t kDuplicate[] = {1062, 1022, 1586, 1859};
+constexpr uint32_t kAgain[] = {1213, 1205, 1020, 3572};
+
+// "... for key 'PRIMARY'", "... for key 't.PRIMARY'"
+std::string constraint_of(const std::string& text) {
+    const auto end = text.rfind('\'');
+    const auto mark = text.rfind("for key '");
+    if (mark == std::string::npos || end == std::string::npos || end < mark + 9) {
+        return {};
+    }
+    std::string name = text.substr(mark + 9, end - mark - 9);
+    const auto dot = name.rfind('.');
+    return dot == std::string::npos ? name : name.substr(dot + 1);
+}
+
+bool is_one_of(std::span<const uint32_t> codes, uint32_t code) {
+    return std::ranges::find(codes, code) != codes.end();
+}
+
+Outcome to_outcome(const std::optional<SqlFailure>& failed) {
+    if (!failed) {
+        return std::nullopt;
+    }
+    Failure out;
+    out.text = failed->text;
+    if (failed->lost) {
+        out.cause = Cause::Lost;
+    } else if (is_one_of(kDuplicate, failed->code)) {
+        out.cause = Cause::Duplicate;
+        out.constraint = constraint_of(failed->text);
+    } else if (is_one_of(kAgain, failed->code)) {
+        out.cause = Cause::Again;
+    } else if (is_one_of(kApplied, failed->code)) {
+        out.cause = Cause::Applied;
+    }
+    return out;
+}
+
+std::string text_of(const std::optional<std::string>& cell) { return cell.value_or(""); }
+
+}  // namespace
+
+Result<client::MysqlSessionOptions> mysql_options(
+    const config::JdbcUrl& url, std::string user, std::string password
+) {
+    using Tls = client::MysqlSessionOptions::Tls;
+    client::MysqlSessionOptions options;
+    options.user = std::move(user);
+    options.password = std::move(password);
+    options.database = url.database;
+    const std::string mode = to_lower(parameter(url, "sslMode"));
+    const auto is_true = [&url](std::string_view name) {
+        return equals_ignore_case(parameter(url, name), "true");
+    };
+    if (mode == "disabled" || mode == "disable") {
+        options.tls = Tls::Off;
+    } else if (mode == "preferred") {
+        options.tls = Tls::Preferred;
+    } else if (mode == "required" || mode == "trust") {
+        options.tls = Tls::Required;
+    } else if (mode.starts_with("verify")) {
+        options.tls = Tls::Verified;
+    } else if (!mode.empty()) {
+        return Error{Errc::BadConfig, Retry::Never, "sslMode=" + mode + " is not known"};
+    } else if (is_true("useSSL")) {
+        const bool verified = is_true("verifyServerCertificate");
+        options.tls = is_true("requireSSL") ? Tls::Required : Tls::Preferred;
+        options.tls = verified ? Tls::Verified : options.tls;
+    }
+    options.ca_file = parameter(url, "serverSslCert");
+    return options;
+}
+
+Result<std::unique_ptr<TargetSession>> MysqlTarget::open(
+    const config::JdbcUrl& url, const std::string& user, const std::string& password
+) {
+    auto options = mysql_options(url, user, password);
+    if (!options) {
+        return options.error();
+    }
+    Error last;
+    for (const Endpoint& server : url.servers) {
+        options->server = server;
+        auto session = MysqlSession::open(*options);
+        if (!session) {
+            last = std::move(session).error();
+            continue;
+        }
+        std::unique_ptr<MysqlTarget> target(new MysqlTarget(std::move(*session), url.database));
+        if (const Outcome failed = target->set_up(url)) {
+            last = Error{Errc::Refused, Retry::Backoff, server.text() + ": " + failed->text};
+            continue;
+        }
+        return std::unique_ptr<TargetSession>(std::move(target));
+    }
+    return last;
+}
+
+Outcome MysqlTarget::set_up(const config::JdbcUrl& url) {
+    // Strict, but with what a source may hold: zero dates, 31st of February, 0 in AUTO_INCREMENT.
+    std::string sql =
+        "SET SESSION sql_mode='STRICT_TRANS_TABLES,ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO,"
+        "NO_ENGINE_SUBSTITUTION',autocommit=0";
+    const std::string_view variables = parameter(url, "sessionVariables");
+    if (!variables.empty()) {
+        sql += "," + std::string(variables);
+    }
+    if (auto failed = to_outcome(session_->execute(sql))) {
+        return failed;
+    }
+    std::vector<SqlRow> rows;
+    if (auto failed = query("SELECT @@max_allowed_packet,@@binlog_format", rows)) {
+        return failed;
+    }
+    if (!rows.empty()) {
+        const auto packet = parse_uint(text_of(rows[0][0]));
+        packet_ = std::min<size_t>(kStatementLimit, packet.value_or(kStatementLimit) / 2);
+    }
+    if (rows.empty() || !rows[0][1] || !equals_ignore_case(*rows[0][1], "STATEMENT")) {
+        // Fewer locks between lanes; a server that logs statements refuses it.
+        return to_outcome(session_->execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
+        ));
+    }
+    return std::nullopt;
+}
+
+Outcome MysqlTarget::commit() { return to_outcome(session_->execute("COMMIT")); }
+
+Outcome MysqlTarget::rollback() { return to_outcome(session_->execute("ROLLBACK")); }
+
+Outcome MysqlTarget::execute(const std::string& sql) { return to_outcome(session_->execute(sql)); }
+
+Outcome MysqlTarget::query(const std::string& sql, std::vector<SqlRow>& rows) {
+    client::SqlRows read;
+    auto failed = to_outcome(session_->query(sql, read));
+    rows = std::move(read.rows);
+    return failed;
+}
+
+Outcome MysqlTarget::execute_ddl(const std::string& database, const std::string& sql) {
+    const std::string& place = database.empty() ? database_ : database;
+    if (!place.empty()) {
+        if (auto failed = to_outcome(session_->execute("USE " + quote_name(family(), place)))) {
+            // CREATE DATABASE and DROP DATABASE run outside of it.
+            if (failed->cause == Cause::Lost) {
+                return failed;
+            }
+        }
+    }
+    return to_outcome(session_->execute(sql));
+}
+
+Outcome MysqlTarget::run(const Unit& unit, uint64_t& matched) {
+    matched = 0;
+    if (session_->has_bulk() && !unit.plan->key.empty() && unit.rows.size() > 1) {
+        return run_bulk(unit, matched);
+    }
+    return unit.kind == OpKind::Insert ? run_inserts(unit) : run_texts(unit, matched);
+}
+
+Outcome MysqlTarget::run_alone(const Unit& unit, uint64_t& matched) {
+    matched = 0;
+    return unit.kind == OpKind::Insert ? run_inserts(unit) : run_texts(unit, matched);
+}
+
+Outcome MysqlTarget::run_inserts(const Unit& unit) {
+    const Shape& shape = *unit.shape;
+    std::string sql;
+    size_t rows = 0;
+    for (size_t i = 0; i < unit.rows.size(); i++) {
+        if (rows == 0) {
+            sql.clear();
+            append_insert_head(sql, *unit.plan, shape);
+        }
+        sql += rows++ > 0 ? "," : "";
+        append_insert_row(sql, family(), *unit.plan, shape, *unit.rows[i]);
+        if (sql.size() >= packet_ / 2 || i + 1 == unit.rows.size()) {
+            if (auto failed = to_outcome(session_->execute(sql))) {
+                return failed;
+            }
+            rows = 0;
+        }
+    }
+    return std::nullopt;
+}
+
+Outcome MysqlTarget::run_texts(const Unit& unit, uint64_t& matched) {
+    std::string sql;
+    std::vector<uint64_t> counts;
+    size_t statements = 0;
+    for (size_t i = 0; i < unit.rows.size(); i++) {
+        sql += statements++ > 0 ? ";" : "";
+        if (unit.kind == OpKind::Update) {
+            append_update(sql, family(), *unit.plan, *unit.shape, *unit.rows[i]);
+        } else {
+            append_delete(sql, family(), *unit.plan, *unit.rows[i]);
+        }
+        if (statements == kTexts || sql.size() >= packet_ / 2 || i + 1 == unit.rows.size()) {
+            if (auto failed = to_outcome(session_->execute_all(sql, counts))) {
+                return failed;
+            }
+            for (const uint64_t count : counts) {
+                matched += count;
+            }
+            sql.clear();
+            statements = 0;
+        }
+    }
+    return std::nullopt;
+}
+
+// False when a value has not the form that its column's type promises; text says it all then.
+bool MysqlTarget::fill(const Unit& unit, size_t first, size_t count, Arena& arena) {
+    const SqlPlan& plan = *unit.plan;
+    size_t used = 0;
+    const auto add = [&](const PlanColumn& column, bool old) {
+        if (arrays_.size() <= used) {
+            arrays_.emplace_back();
+        }
+        SqlArray& array = arrays_[used++];
+        const BindAs bind = column.rule.bind;
+        const bool integer = bind == BindAs::Signed || bind == BindAs::Unsigned;
+        array.kind = integer ? SqlArray::Kind::Integer : SqlArray::Kind::Text;
+        array.kind = bind == BindAs::Bytes ? SqlArray::Kind::Bytes : array.kind;
+        array.is_unsigned = bind == BindAs::Unsigned;
+        array.indicators.resize(count);
+        array.integers.resize(integer ? count : 0);
+        array.texts.resize(integer ? 0 : count);
+        array.lengths.resize(integer ? 0 : count);
+        for (size_t i = 0; i < count; i++) {
+            const core::DmlRow& row = *unit.rows[first + i];
+            const bool before =
+                !row.before.empty() &&
+                (row.after.empty() || row.before[column.source].state != core::ValueState::Unknown);
+            const auto& value =
+                old && before ? row.before[column.source] : row.after[column.source];
+            const Arg arg = read_value(column.rule, value, arena);
+            array.indicators[i] = arg.null ? 1 : 0;
+            if (!integer) {
+                array.texts[i] = arg.text.data() == nullptr ? "" : arg.text.data();
+                array.lengths[i] = arg.text.size();
+                continue;
+            }
+            array.integers[i] = 0;
+            if (arg.null) {
+                continue;
+            }
+            const char* end = arg.text.data() + arg.text.size();
+            std::from_chars_result read{};
+            if (array.is_unsigned) {
+                uint64_t number = 0;
+                read = std::from_chars(arg.text.data(), end, number);
+                array.integers[i] = static_cast<int64_t>(number);
+            } else {
+                read = std::from_chars(arg.text.data(), end, array.integers[i]);
+            }
+            if (read.ec != std::errc() || read.ptr != end) {
+                return false;
+            }
+        }
+        return true;
+    };
+    for (const uint16_t i : unit.shape->columns) {
+        if (!add(plan.columns[i], false)) {
+            return false;
+        }
+    }
+    for (const PlanColumn& column : plan.key) {
+        if (unit.kind != OpKind::Insert && !add(column, true)) {
+            return false;
+        }
+    }
+    arrays_.resize(used);
+    return true;
+}
+
+Outcome MysqlTarget::run_bulk(const Unit& unit, uint64_t& matched) {
+    const std::string& sql = unit.shape->prepared[static_cast<size_t>(unit.kind)];
+    for (size_t first = 0; first < unit.rows.size();) {
+        size_t count = std::min(kBulkRows, unit.rows.size() - first);
+        Arena arena;
+        while (true) {
+            if (!fill(unit, first, count, arena)) {
+                Unit rest = unit;
+                rest.rows.erase(rest.rows.begin(), rest.rows.begin() + static_cast<int64_t>(first));
+                return rest.kind == OpKind::Insert ? run_inserts(rest) : run_texts(rest, matched);
+            }
+            size_t bytes = 0;
+            for (const SqlArray& array : arrays_) {
+                for (const unsigned long length : array.lengths) {
+                    bytes += length;
+                }
+            }
+            if (bytes <= packet_ || count == 1) {
+                break;
+            }
+            count = std::max<size_t>(1, count / 2);
+        }
+        uint64_t found = 0;
+        if (auto failed = to_outcome(session_->bulk(sql, arrays_, count, found))) {
+            return failed;
+        }
+        matched += found;
+        first += count;
+    }
+    return std::nullopt;
+}
+
+Outcome MysqlTarget::describe(
+    const std::string& database, const std::string& name, TargetTable& table
+) {
+    table = {};
+    table.database = database;
+    table.name = name;
+    const std::string place = (database.empty() ? "DATABASE()" : literal(family(), database)) +
+                              " AND TABLE_NAME=" + literal(family(), name);
+    if (auto failed = describe_columns(place, table)) {
+        return failed;
+    }
+    return describe_keys(place, table);
+}
+
+Outcome MysqlTarget::describe_columns(const std::string& place, TargetTable& table) {
+    std::vector<SqlRow> rows;
+    auto failed = query(
+        "SELECT COLUMN_NAME,DATA_TYPE,COLUMN_TYPE,EXTRA FROM information_schema.COLUMNS"
+        " WHERE TABLE_SCHEMA=" +
+            place + " ORDER BY ORDINAL_POSITION",
+        rows
+    );
+    for (const SqlRow& row : rows) {
+        TargetColumn column;
+        column.name = text_of(row[0]);
+        column.type = to_lower(text_of(row[1]));
+        column.full_type = text_of(row[2]);
+        const std::string extra = to_lower(text_of(row[3]));
+        column.generated = extra.find("virtual") != std::string::npos ||
+                           extra.find("stored") != std::string::npos ||
+                           extra.find("persistent") != std::string::npos;
+        table.columns.push_back(std::move(column));
+    }
+    return failed;
+}
+
+Outcome MysqlTarget::describe_keys(const std::string& place, TargetTable& table) {
+    std::vector<SqlRow> rows;
+    if (auto failed = query(
+            "SELECT INDEX_NAME,COLUMN_NAME FROM information_schema.STATISTICS"
+            " WHERE NON_UNIQUE=0 AND TABLE_SCHEMA=" +
+                place + " ORDER BY INDEX_NAME,SEQ_IN_INDEX",
+            rows
+        )) {
+        return failed;
+    }
+    for (const SqlRow& row : rows) {
+        const std::string name = text_of(row[0]);
+        if (table.unique.empty() || table.unique.back().name != name) {
+            table.unique.emplace_back().name = name;
+            table.unique.back().primary = name == "PRIMARY";
+        }
+        table.unique.back().columns.push_back(text_of(row[1]));
+    }
+    std::string triggers = place;
+    const auto at = triggers.find("TABLE_NAME=");
+    triggers.replace(at, 11, "EVENT_OBJECT_TABLE=");
+    std::string referred = place;
+    referred.replace(at, 11, "REFERENCED_TABLE_NAME=");
+    auto failed = query(
+        "SELECT 1 FROM information_schema.KEY_COLUMN_USAGE WHERE REFERENCED_TABLE_NAME IS NOT NULL"
+        " AND TABLE_SCHEMA=" +
+            place +
+            " UNION ALL SELECT 1 FROM information_schema.KEY_COLUMN_USAGE"
+            " WHERE REFERENCED_TABLE_SCHEMA=" +
+            referred +
+            " UNION ALL SELECT 1 FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA=" +
+            triggers + " LIMIT 1",
+        rows
+    );
+    table.constrained = !rows.empty();
+    return failed;
+}
+
+}  // namespace obcanal::adapter::rdb

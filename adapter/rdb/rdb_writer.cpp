@@ -1,0 +1,502 @@
+#include "adapter/rdb/rdb_writer.h"
+
+#include "adapter/rdb/mirror_ddl.h"
+#include "adapter/rdb/mysql_target.h"
+#include "adapter/rdb/postgres_session.h"
+#include "protocol/net/task_group.h"
+
+#include <algorithm>
+
+namespace obcanal::adapter::rdb {
+
+namespace {
+
+using config::RdbMapping;
+using core::Dml;
+
+// After a start, or a batch that failed, so many rows may come that are in the target already: what
+// a server has handed out and not seen acknowledged.
+constexpr uint64_t kReplayRows = 20'000;
+
+bool is_row_event(const Dml& dml) {
+    return !dml.is_ddl && !dml.rows.empty() &&
+           (dml.type == canal::EventType::Insert || dml.type == canal::EventType::Update ||
+            dml.type == canal::EventType::Delete);
+}
+
+OpKind kind_of(const Dml& dml) {
+    switch (dml.type) {
+        case canal::EventType::Insert: return OpKind::Insert;
+        case canal::EventType::Delete: return OpKind::Delete;
+        default: return OpKind::Update;
+    }
+}
+
+std::string place_of(const core::DmlBatch& batch) {
+    if (batch.dmls.empty()) {
+        return {};
+    }
+    const Dml& first = batch.dmls.front();
+    const Dml& last = batch.dmls.back();
+    std::string place(first.log_file);
+    place += ":" + std::to_string(first.log_offset) + ":" + std::to_string(first.execute_ms);
+    place += " " + std::string(last.log_file) + ":" + std::to_string(last.log_offset);
+    return place + ":" + std::to_string(last.execute_ms);
+}
+
+OpenSession session_opener(const RdbOptions& options) {
+    if (options.url.family == SqlFamily::Postgres) {
+        return [options] {
+            return PostgresSession::open(options.url, options.user, options.password);
+        };
+    }
+    return [options] { return MysqlTarget::open(options.url, options.user, options.password); };
+}
+
+}  // namespace
+
+RdbWriter::RdbWriter(const core::WriterContext& context, RdbOptions options)
+    : options_(std::move(options)),
+      destination_(context.destination),
+      group_(context.group),
+      adapter_key_(context.adapter.key),
+      strand_(context.strand),
+      mappings_(
+          context.mapping_dir(),
+          config::MappingOwner{context.adapter, context.destination, context.group},
+          context.placeholders,
+          &config::read_rdb_mapping
+      ),
+      dead_letters_(context.dead_letters) {
+    // One transaction with the position in it can't be spread over connections.
+    const size_t lanes = options_.target_position ? 1 : options_.threads;
+    LaneOptions lane;
+    lane.skip_duplicates = options_.skip_duplicates;
+    lane.reinsert = options_.reinsert;
+    lane.dead_letters = &dead_letters_;
+    for (size_t i = 0; i < lanes; i++) {
+        lanes_.push_back(std::make_unique<Lane>(i, session_opener(options_), lane, counts_));
+    }
+    works_.resize(lanes);
+}
+
+RdbWriter::~RdbWriter() = default;
+
+void RdbWriter::load_mappings() {
+    auto refreshed = mappings_.refresh();
+    for (const Finding& finding : refreshed.findings) {
+        if (finding.severity == Finding::Severity::Error) {
+            log_.error(finding_text(finding));
+        } else {
+            log_.warn(finding_text(finding));
+        }
+    }
+    if (refreshed.changed) {
+        routes_.set_mappings(mappings_.mappings());
+    }
+}
+
+Awaitable<Result<void>> RdbWriter::open() {
+    load_mappings();
+    replay_rows_ = kReplayRows;
+    mark_.reset();
+    const Lane::Call nothing = [](TargetSession&) { return Outcome(); };
+    Result<void> connected = co_await lanes_.front()->run(nothing, "target");
+    if (connected && options_.target_position) {
+        connected = co_await read_position();
+    }
+    co_return connected;
+}
+
+std::string RdbWriter::position_id() const {
+    return destination_ + "/" + group_ + "/" + adapter_key_;
+}
+
+Awaitable<Result<void>> RdbWriter::read_position() {
+    std::vector<SqlRow> rows;
+    const std::string id = position_id();
+    const Lane::Call call = [&rows, &id](TargetSession& session) -> Outcome {
+        if (Outcome failed = session.execute(create_position_table(session.family()))) {
+            return failed;
+        }
+        if (Outcome failed = session.query(select_position(session.family(), id), rows)) {
+            return failed;
+        }
+        return session.commit();
+    };
+    Result<void> read = co_await lanes_.front()->run(call, "position table");
+    if (!read) {
+        co_return read;
+    }
+    SourceMark mark;
+    covered_.reset();
+    if (!rows.empty()) {
+        mark.file = rows[0][0].value_or("");
+        mark.offset = parse_int(rows[0][1].value_or("")).value_or(0);
+        mark.entries = parse_uint(rows[0][2].value_or("")).value_or(0);
+        covered_.emplace(mark);
+        log_.info(
+            "goes on behind the position in the target",
+            {
+                {"destination", destination_},
+                {"file", mark.file},
+                {"offset", mark.offset},
+                {"entries", mark.entries},
+            }
+        );
+    }
+    mark_ = mark;
+    co_return Result<void>();
+}
+
+Awaitable<Result<void>> RdbWriter::write(const core::DmlBatch& batch) {
+    if (options_.target_position && !mark_ && batch.only_task.empty()) {
+        Result<void> read = co_await read_position();
+        if (!read) {
+            co_return read;
+        }
+    }
+    only_task_ = batch.only_task;
+    Result<void> done = co_await write_batch(batch);
+    if (stopped_ && !done) {
+        co_return Error{Errc::Stopped, Retry::Never, "stopped"};
+    }
+    if (!done) {
+        // Whatever is wrong may be put right at the target: look at it again.
+        routes_.forget_plans();
+        replay_rows_ = std::max<uint64_t>(kReplayRows, batch.rows);
+        mark_.reset();
+        co_return done;
+    }
+    written_ = {};
+    replay_rows_ -= std::min<uint64_t>(replay_rows_, std::max<size_t>(batch.rows, 1));
+    co_return done;
+}
+
+Awaitable<Result<void>> RdbWriter::write_batch(const core::DmlBatch& batch) {
+    const std::string place = place_of(batch);
+    size_t before = 0;  // segments of this batch that are written
+    if (written_.id == batch.id && written_.rows == batch.rows && written_.place == place) {
+        before = written_.segments;
+    }
+    written_ = {batch.id, batch.rows, place, before};
+    const bool keeps = options_.target_position && only_task_.empty();
+    Segment segment;
+    size_t number = 0;
+    bool behind = false;  // the mark moved past what is stored
+    for (size_t i = 0; i <= batch.dmls.size(); i++) {
+        const bool end = i == batch.dmls.size();
+        const Dml* dml = end ? nullptr : &batch.dmls[i];
+        if (dml != nullptr && keeps) {
+            if (dml->log_file.empty()) {
+                co_return Error{
+                    Errc::Unsupported,
+                    Retry::Backoff,
+                    "canal.adapter.position: target needs a source whose log consists of files: " +
+                        destination_ + " names none"
+                };
+            }
+            if (covered_ && covered_->covers(*dml)) {
+                continue;
+            }
+        }
+        if (dml != nullptr && !dml->is_ddl && dml->type != canal::EventType::Truncate) {
+            if (is_row_event(*dml) && number >= before) {
+                Result<void> added = co_await add_rows(*dml, segment);
+                if (!added) {
+                    co_return added;
+                }
+            }
+            if (keeps) {
+                mark_->move_to(*dml);
+                behind = true;
+            }
+            continue;
+        }
+        if (number >= before) {
+            std::string position;
+            if (keeps && behind) {
+                position = store_position(options_.url.family, position_id(), *mark_);
+            }
+            Result<void> flushed = co_await flush(segment, position);
+            if (!flushed) {
+                co_return flushed;
+            }
+            behind = false;
+            written_.segments = number + 1;
+        }
+        segment = {};
+        number++;
+        if (dml == nullptr) {
+            break;
+        }
+        if (number >= before) {
+            Result<void> applied = co_await apply_ddl(*dml);
+            if (!applied) {
+                co_return applied;
+            }
+        }
+        if (keeps) {
+            mark_->move_to(*dml);
+            behind = true;
+        }
+    }
+    co_return Result<void>();
+}
+
+Awaitable<Result<void>> RdbWriter::add_rows(const Dml& dml, Segment& segment) {
+    for (Route& route : routes_.of(dml)) {
+        if (!only_task_.empty() && route.mapping->task != only_task_) {
+            continue;
+        }
+        SqlPlan* plan = route.plan_for(dml);
+        if (plan == nullptr) {
+            Result<SqlPlan*> made = co_await plan_for(route, dml);
+            if (!made) {
+                co_return made.error();
+            }
+            plan = *made;
+        }
+        for (uint32_t row = 0; row < dml.rows.size(); row++) {
+            add_op(plan, dml, row, segment);
+        }
+    }
+    co_return Result<void>();
+}
+
+Awaitable<Result<SqlPlan*>> RdbWriter::plan_for(Route& route, const Dml& dml) {
+    auto [database, name] = target_of(*route.mapping, dml);
+    TargetTable table;
+    const Lane::Call call = [&](TargetSession& session) -> Outcome {
+        if (Outcome failed = session.describe(database, name, table)) {
+            return failed;
+        }
+        return session.rollback();
+    };
+    const std::string what = route.mapping->task + ": table " + name + " of the target";
+    Result<void> described = co_await lanes_.front()->run(call, what);
+    if (!described) {
+        co_return described.error();
+    }
+    if (table.columns.empty()) {
+        co_return Error{Errc::NotFound, Retry::Backoff, what + ": there is none"};
+    }
+    PlanOptions options;
+    options.family = options_.url.family;
+    options.zero_date = options_.zero_date;
+    auto plan = make_plan(*route.mapping, dml, table, options);
+    if (!plan) {
+        co_return plan.error();
+    }
+    if ((*plan)->key.empty()) {
+        log_.warn(
+            "rows are found by all their columns: no key is known",
+            {
+                {"task", route.mapping->task},
+                {"table", (*plan)->table_name},
+            }
+        );
+    }
+    route.plans.insert(route.plans.begin(), std::move(*plan));
+    co_return route.plans.front().get();
+}
+
+void RdbWriter::add_op(SqlPlan* plan, const Dml& dml, uint32_t row, Segment& segment) {
+    Op op;
+    op.plan = plan;
+    op.dml = &dml;
+    op.row = row;
+    op.kind = kind_of(dml);
+    const core::DmlRow& values = dml.rows[row];
+    if (op.kind != OpKind::Delete && values.after.empty()) {
+        return;
+    }
+    if (op.kind == OpKind::Update) {
+        if (values.before.empty()) {
+            return;  // nothing says what changed
+        }
+        op.moves = plan->moves(values);
+    }
+    op.shape = op.moves && plan->whole(values) ? plan->full_shape(values)
+                                               : plan->shape_of(values, op.kind);
+    if (op.kind != OpKind::Delete && plan->shapes[op.shape]->columns.empty()) {
+        return;  // no column of the mapping changed
+    }
+    if (op.moves) {
+        segment.moved.insert(plan);
+    }
+    segment.ops.push_back(op);
+}
+
+Awaitable<Result<void>> RdbWriter::flush(Segment& segment, std::string position) {
+    for (LaneWork& work : works_) {
+        work.ops.clear();
+        work.units.clear();
+        work.parks = only_task_.empty();
+    }
+    if (segment.ops.empty() && position.empty()) {
+        co_return Result<void>();
+    }
+    for (const Op& op : segment.ops) {
+        const size_t lanes = op.plan->mapping->concurrent ? lanes_.size() : 1;
+        const bool together = segment.moved.contains(op.plan);
+        works_[lane_of(op, lanes, together)].ops.push_back(op);
+    }
+    for (LaneWork& work : works_) {
+        make_units(work);
+    }
+    Result<void> done = co_await flush_lanes(std::move(position));
+    co_return done;
+}
+
+Awaitable<void> RdbWriter::write_lane(size_t lane, std::string position, Result<void>* result) {
+    *result = co_await lanes_[lane]->write(works_[lane], replaying(), std::move(position));
+}
+
+// Waits for all lanes, also when one fails.
+Awaitable<Result<void>> RdbWriter::flush_lanes(std::string position) {
+    std::vector<Result<void>> results(lanes_.size());
+    TaskGroup running(strand_);
+    for (size_t i = 1; i < lanes_.size(); i++) {
+        if (!works_[i].ops.empty()) {
+            running.spawn(strand_, write_lane(i, std::string(), &results[i]));
+        }
+    }
+    if (!works_[0].ops.empty() || !position.empty()) {
+        co_await write_lane(0, std::move(position), &results[0]);
+    }
+    co_await running.wait_for_all();
+    for (Result<void>& result : results) {
+        if (!result) {
+            co_return std::move(result);
+        }
+    }
+    co_return Result<void>();
+}
+
+Awaitable<Result<void>> RdbWriter::apply_ddl(const Dml& dml) {
+    if (dml.type == canal::EventType::Truncate) {
+        for (Route& route : routes_.of(dml)) {
+            const RdbMapping& mapping = *route.mapping;
+            if (mapping.mirror_db || !mapping.apply_truncate ||
+                (!only_task_.empty() && mapping.task != only_task_)) {
+                continue;
+            }
+            Result<void> done = co_await truncate(mapping, dml);
+            if (!done) {
+                co_return done;
+            }
+        }
+    }
+    Result<void> mirrored = co_await mirror_ddl(dml);
+    routes_.forget_plans();
+    co_return mirrored;
+}
+
+Awaitable<Result<void>> RdbWriter::truncate(const RdbMapping& mapping, const Dml& dml) {
+    const auto [database, name] = target_of(mapping, dml);
+    std::string table = quote_name(options_.url.family, name);
+    if (!database.empty()) {
+        table = quote_name(options_.url.family, database) + "." + table;
+    }
+    const Lane::Call call = [&table](TargetSession& session) -> Outcome {
+        Outcome failed = session.execute_ddl("", "TRUNCATE TABLE " + table);
+        if (!failed || failed->cause == Cause::Lost) {
+            return failed;
+        }
+        // Referred to by a foreign key.
+        failed = session.begin();
+        if (!failed) {
+            failed = session.execute("DELETE FROM " + table);
+        }
+        return failed ? failed : session.commit();
+    };
+    log_.info("TRUNCATE", {{"task", mapping.task}, {"table", table}});
+    Result<void> done = co_await lanes_.front()->run(call, mapping.task + ": TRUNCATE " + table);
+    co_return done;
+}
+
+Awaitable<Result<void>> RdbWriter::mirror_ddl(const Dml& dml) {
+    for (const RdbMapping* mapping : routes_.mirrors(dml.database)) {
+        if ((!only_task_.empty() && mapping->task != only_task_) || dml.sql.empty()) {
+            continue;
+        }
+        const MirrorStatement statement = mirror_statement(dml, options_.url.family);
+        std::string applied;
+        const Lane::Call call = [&](TargetSession& session) -> Outcome {
+            Outcome failed = session.execute_ddl(statement.database, statement.sql);
+            if (failed && failed->cause == Cause::Applied) {
+                applied = failed->text;
+                return std::nullopt;
+            }
+            return failed;
+        };
+        log_.info("DDL", {{"task", mapping->task}, {"sql", printable(statement.sql)}});
+        const std::string what = mapping->task + ": DDL \"" + printable(statement.sql) + "\"";
+        Result<void> done = co_await lanes_.front()->run(call, what);
+        if (!applied.empty()) {
+            log_.warn("DDL was applied before", {{"task", mapping->task}, {"answer", applied}});
+        }
+        const bool parks = mapping->on_error == config::OnError::Park && only_task_.empty();
+        if (!done && done.error().code == Errc::Refused && parks) {
+            core::RefusedChange change;
+            change.task = mapping->task;
+            change.cause = done.error().detail;
+            change.dml = &dml;
+            done = dead_letters_.park(change);
+        }
+        if (!done) {
+            co_return done;
+        }
+    }
+    co_return Result<void>();
+}
+
+Awaitable<void> RdbWriter::refresh() {
+    load_mappings();
+    co_return;
+}
+
+Awaitable<void> RdbWriter::close() {
+    for (const auto& lane : lanes_) {
+        co_await lane->close();
+    }
+}
+
+bool RdbWriter::has_task(const std::string& task) const { return mappings_.find(task) != nullptr; }
+
+Awaitable<Result<core::TaskCount>> RdbWriter::count(std::string task) {
+    const RdbMapping* mapping = mappings_.find(task);
+    if (mapping == nullptr || mapping->mirror_db) {
+        co_return Error{Errc::NotFound, Retry::Never, "no table mapping " + task};
+    }
+    const auto [database, name] = target_of(*mapping, Dml());
+    core::TaskCount counted;
+    counted.label_key = "targetTable";
+    counted.label = quote_name(options_.url.family, name);
+    if (!database.empty()) {
+        counted.label = quote_name(options_.url.family, database) + "." + counted.label;
+    }
+    const Lane::Call call = [&counted](TargetSession& session) -> Outcome {
+        std::vector<SqlRow> rows;
+        if (Outcome failed = session.query("SELECT COUNT(*) FROM " + counted.label, rows)) {
+            return failed;
+        }
+        counted.count = parse_uint(rows[0][0].value_or("")).value_or(0);
+        return session.rollback();
+    };
+    Result<void> done = co_await lanes_.front()->run(call, task);
+    if (!done) {
+        co_return done.error();
+    }
+    co_return counted;
+}
+
+void RdbWriter::stop() {
+    stopped_ = true;
+    for (const auto& lane : lanes_) {
+        lane->interrupt();
+    }
+}
+
+}  // namespace obcanal::adapter::rdb

@@ -1,0 +1,109 @@
+// The relational target: batches of row changes into tables of MySQL, MariaDB, OceanBase or
+// PostgreSQL (client-adapter, 2). Lanes write in parallel; each writes its part of a batch in one
+// transaction, and write() returns when all have committed. With canal.adapter.position=target
+// there is one lane, and the source's position is in its transactions. The pipeline's strand;
+// stop() from any thread.
+#pragma once
+
+#include "adapter/config/jdbc_url.h"
+#include "adapter/config/owned_mappings.h"
+#include "adapter/config/rdb_mapping.h"
+#include "adapter/core/writer.h"
+#include "adapter/rdb/lane.h"
+#include "adapter/rdb/position.h"
+#include "adapter/rdb/routes.h"
+#include "protocol/base/log.h"
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace obcanal::adapter::rdb {
+
+// outerAdapters[] with name rdb.
+struct RdbOptions {
+    config::JdbcUrl url;
+    std::string user;
+    std::string password;
+    size_t threads = 3;
+    bool skip_duplicates = true;
+    bool reinsert = false;
+    bool target_position = false;
+    ZeroDate zero_date = ZeroDate::Null;
+};
+
+Result<RdbOptions> read_rdb_options(const config::OuterAdapterConfig& adapter);
+
+// A core::WriterFactory.
+Result<std::unique_ptr<core::Writer>> make_rdb_writer(const core::WriterContext& context);
+
+class RdbWriter : public core::Writer {
+ public:
+    RdbWriter(const core::WriterContext& context, RdbOptions options);
+    ~RdbWriter() override;
+
+    Awaitable<Result<void>> open() override;
+    Awaitable<Result<void>> write(const core::DmlBatch& batch) override;
+    Awaitable<void> refresh() override;
+    Awaitable<void> close() override;
+    bool has_task(const std::string& task) const override;
+    Awaitable<Result<core::TaskCount>> count(std::string task) override;
+    void stop() override;
+
+    const LaneCounts& counts() const { return counts_; }
+
+ private:
+    // Rows up to a DDL, a TRUNCATE or the end of the batch.
+    struct Segment {
+        std::vector<Op> ops;
+        std::set<const SqlPlan*> moved;  // keys of their rows change in it
+    };
+
+    // Which batch it was of which the first segments are written, when it comes again.
+    struct Written {
+        canal::BatchId id{-1};
+        size_t rows = 0;
+        std::string place;
+        size_t segments = 0;
+    };
+
+    void load_mappings();
+    Awaitable<Result<void>> write_batch(const core::DmlBatch& batch);
+    Awaitable<Result<void>> add_rows(const core::Dml& dml, Segment& segment);
+    Awaitable<Result<SqlPlan*>> plan_for(Route& route, const core::Dml& dml);
+    void add_op(SqlPlan* plan, const core::Dml& dml, uint32_t row, Segment& segment);
+    Awaitable<Result<void>> flush(Segment& segment, std::string position);
+    Awaitable<Result<void>> flush_lanes(std::string position);
+    Awaitable<void> write_lane(size_t lane, std::string position, Result<void>* result);
+    Awaitable<Result<void>> apply_ddl(const core::Dml& dml);
+    Awaitable<Result<void>> mirror_ddl(const core::Dml& dml);
+    Awaitable<Result<void>> truncate(const config::RdbMapping& mapping, const core::Dml& dml);
+    Awaitable<Result<void>> read_position();
+    bool replaying() const { return replay_rows_ > 0; }
+    std::string position_id() const;
+
+    const RdbOptions options_;
+    const std::string destination_;
+    const std::string group_;
+    const std::string adapter_key_;
+    const Executor strand_;
+    config::OwnedMappings<config::RdbMapping> mappings_;
+    core::DeadLetters& dead_letters_;
+    Routes routes_;
+    LaneCounts counts_;
+    std::vector<std::unique_ptr<Lane>> lanes_;
+    std::vector<LaneWork> works_;
+    Written written_;
+    uint64_t replay_rows_ = 0;  // to come that may have been written before
+    std::string only_task_;     // of the batch: a dead letter that is tried again
+
+    std::optional<SourceMark> mark_;  // position in the target; nothing: not read yet, or none kept
+    std::optional<CoveredChanges> covered_;
+    std::atomic<bool> stopped_{false};
+    Logger log_{"rdb"};
+};
+
+}  // namespace obcanal::adapter::rdb

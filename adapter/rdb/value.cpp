@@ -1,0 +1,285 @@
+#include "adapter/rdb/value.h"
+
+#include "protocol/base/text.h"
+
+#include <algorithm>
+#include <array>
+
+namespace obcanal::adapter::rdb {
+
+namespace {
+
+constexpr int32_t kTypesInteger = 4;
+constexpr int32_t kTypesBit = -7;
+
+enum class Kind : uint8_t { Integer, Number, Bit, Text, Bytes, Date, Geometry, Enum, Set };
+
+struct Named {
+    std::string_view name;
+    Kind kind;
+};
+
+constexpr std::array kKinds = std::to_array<Named>({
+    {"tinyint", Kind::Integer},
+    {"smallint", Kind::Integer},
+    {"mediumint", Kind::Integer},
+    {"int", Kind::Integer},
+    {"integer", Kind::Integer},
+    {"bigint", Kind::Integer},
+    {"int2", Kind::Integer},
+    {"int4", Kind::Integer},
+    {"int8", Kind::Integer},
+    {"year", Kind::Integer},
+    {"decimal", Kind::Number},
+    {"numeric", Kind::Number},
+    {"float", Kind::Number},
+    {"double", Kind::Number},
+    {"real", Kind::Number},
+    {"bit", Kind::Bit},
+    {"date", Kind::Date},
+    {"datetime", Kind::Date},
+    {"timestamp", Kind::Date},
+    {"timestamptz", Kind::Date},
+    {"binary", Kind::Bytes},
+    {"varbinary", Kind::Bytes},
+    {"tinyblob", Kind::Bytes},
+    {"blob", Kind::Bytes},
+    {"mediumblob", Kind::Bytes},
+    {"longblob", Kind::Bytes},
+    {"bytea", Kind::Bytes},
+    {"geometry", Kind::Geometry},
+    {"point", Kind::Geometry},
+    {"linestring", Kind::Geometry},
+    {"polygon", Kind::Geometry},
+    {"multipoint", Kind::Geometry},
+    {"multilinestring", Kind::Geometry},
+    {"multipolygon", Kind::Geometry},
+    {"geometrycollection", Kind::Geometry},
+    {"geomcollection", Kind::Geometry},
+    {"enum", Kind::Enum},
+    {"set", Kind::Set},
+});
+
+Kind kind_of(std::string_view base) {
+    const auto* found = std::ranges::find(kKinds, base, &Named::name);
+    return found == kKinds.end() ? Kind::Text : found->kind;
+}
+
+bool is_zero_date(std::string_view text) { return text.starts_with("0000-00-00"); }
+
+std::string latin1_bytes(std::string_view text) {
+    std::string bytes;
+    bytes.reserve(text.size());
+    for (size_t i = 0; i < text.size(); i++) {
+        const auto lead = static_cast<uint8_t>(text[i]);
+        if (lead < 0x80 || i + 1 >= text.size()) {
+            bytes += text[i];
+            continue;
+        }
+        const auto next = static_cast<uint8_t>(text[++i]);
+        bytes += static_cast<char>(((lead & 0x03U) << 6U) | (next & 0x3FU));
+    }
+    return bytes;
+}
+
+bool is_ascii(std::string_view text) {
+    return std::ranges::none_of(text, [](char c) { return static_cast<uint8_t>(c) >= 0x80; });
+}
+
+// MySQL's geometry, four bytes of SRID and a WKB, as hex of an EWKB.
+std::string ewkb_hex(std::string_view geometry) {
+    constexpr size_t kSrid = 4;
+    constexpr size_t kHead = kSrid + 5;  // and byte order and type
+    if (geometry.size() < kHead) {
+        return to_hex(as_bytes(geometry));
+    }
+    std::string out(geometry.substr(kSrid, 5));
+    out[4] = static_cast<char>(static_cast<uint8_t>(out[4]) | 0x20U);  // little endian: has an SRID
+    out += geometry.substr(0, kSrid);
+    out += geometry.substr(kHead);
+    return to_hex(as_bytes(out));
+}
+
+ValueRule::Decode text_decode(Kind source) {
+    switch (source) {
+        case Kind::Enum: return ValueRule::Decode::Enum;
+        case Kind::Set: return ValueRule::Decode::Set;
+        default: return ValueRule::Decode::None;
+    }
+}
+
+ValueRule mysql_rule(std::string_view source_type, Kind source, const TargetColumn& target) {
+    ValueRule rule;
+    const Kind kind = kind_of(target.type);
+    if (source == Kind::Bytes || source == Kind::Geometry) {
+        rule.bind = BindAs::Bytes;
+        rule.decode = ValueRule::Decode::Bytes;
+        return rule;
+    }
+    const bool number = source == Kind::Integer || source == Kind::Bit || source == Kind::Number;
+    if (source == Kind::Bit) {
+        // As an integer into every type: text would be taken for the bits themselves.
+        rule.bind = BindAs::Unsigned;
+    } else if (number && (kind == Kind::Integer || kind == Kind::Bit)) {
+        if (source == Kind::Integer) {
+            rule.bind = is_unsigned_type(source_type) ? BindAs::Unsigned : BindAs::Signed;
+        } else {
+            rule.bind = BindAs::Number;
+        }
+    } else if (number && kind == Kind::Number) {
+        rule.bind = BindAs::Number;
+    } else {
+        rule.decode = text_decode(source);
+    }
+    return rule;
+}
+
+ValueRule postgres_rule(std::string_view source_type, Kind source, const TargetColumn& target) {
+    using Decode = ValueRule::Decode;
+    ValueRule rule;  // literals of no type: the server gives them the column's
+    if (target.type == "bytea") {
+        rule.bind = BindAs::Bytes;
+        rule.decode =
+            source == Kind::Bytes || source == Kind::Geometry ? Decode::Bytes : text_decode(source);
+    } else if (source == Kind::Geometry) {
+        rule.decode = Decode::Ewkb;
+    } else if (source == Kind::Bytes) {
+        rule.decode = Decode::Bytes;
+    } else if (target.type == "bit" || target.type == "varbit") {
+        const bool number = source == Kind::Bit || source == Kind::Integer;
+        rule.decode = number ? Decode::BitString : Decode::None;
+        const auto open = source_type.find('(');
+        const auto close = source_type.find(')');
+        rule.width = 1;
+        if (source == Kind::Bit && open != std::string_view::npos && close > open) {
+            const auto width = parse_uint(source_type.substr(open + 1, close - open - 1));
+            rule.width = static_cast<uint32_t>(width.value_or(1));
+        }
+    } else if (target.type == "bool" && (source == Kind::Integer || source == Kind::Bit)) {
+        rule.decode = Decode::Boolean;
+    } else if (source == Kind::Date) {
+        rule.decode = Decode::Date;
+    } else {
+        rule.decode = text_decode(source);
+    }
+    return rule;
+}
+
+std::string set_labels(uint64_t mask, const std::vector<std::string>& labels) {
+    std::string text;
+    for (size_t i = 0; i < labels.size() && i < 64; i++) {
+        if ((mask >> i & 1U) != 0) {
+            text += (text.empty() ? "" : ",") + labels[i];
+        }
+    }
+    return text;
+}
+
+std::string bit_string(uint64_t value, uint32_t width) {
+    std::string text(width, '0');
+    for (size_t i = 0; i < width && i < 64; i++) {
+        if ((value >> i & 1U) != 0) {
+            text[width - 1 - i] = '1';
+        }
+    }
+    return text;
+}
+
+Arg kept(std::string text, Arena& arena) { return {arena.emplace_back(std::move(text)), false}; }
+
+Arg zero_date(const ValueRule& rule, std::string_view text) {
+    switch (rule.zero_date) {
+        case ZeroDate::Null: return {{}, true};
+        case ZeroDate::Epoch: return {"1970-01-01 00:00:00", false};
+        case ZeroDate::Refuse: return {text, false};
+    }
+    return {text, false};
+}
+
+}  // namespace
+
+std::string base_type(std::string_view mysql_type) {
+    const auto end = mysql_type.find_first_of("( ");
+    return to_lower(mysql_type.substr(0, end));
+}
+
+bool is_unsigned_type(std::string_view mysql_type) {
+    const std::string lower = to_lower(mysql_type);
+    return lower.find("unsigned") != std::string::npos ||
+           lower.find("zerofill") != std::string::npos || lower.starts_with("year");
+}
+
+std::vector<std::string> type_members(std::string_view mysql_type) {
+    std::vector<std::string> members;
+    size_t i = mysql_type.find('(');
+    while (i != std::string_view::npos) {
+        i = mysql_type.find('\'', i);
+        if (i == std::string_view::npos) {
+            break;
+        }
+        std::string member;
+        for (i++; i < mysql_type.size(); i++) {
+            if (mysql_type[i] == '\'') {
+                if (i + 1 >= mysql_type.size() || mysql_type[i + 1] != '\'') {
+                    break;
+                }
+                i++;
+            }
+            member += mysql_type[i];
+        }
+        members.push_back(std::move(member));
+        i = i < mysql_type.size() ? i + 1 : std::string_view::npos;
+    }
+    return members;
+}
+
+ValueRule make_rule(
+    std::string_view source_type, const TargetColumn& target, SqlFamily family, ZeroDate zero_date
+) {
+    const Kind source = kind_of(base_type(source_type));
+    ValueRule rule = family == SqlFamily::Mysql ? mysql_rule(source_type, source, target)
+                                                : postgres_rule(source_type, source, target);
+    rule.zero_date = zero_date;
+    if (rule.decode == ValueRule::Decode::Enum || rule.decode == ValueRule::Decode::Set) {
+        rule.labels = type_members(source_type);
+    }
+    return rule;
+}
+
+Arg read_value(const ValueRule& rule, const core::DmlValue& value, Arena& arena) {
+    using Decode = ValueRule::Decode;
+    if (value.state != core::ValueState::Value) {
+        return {{}, true};
+    }
+    switch (rule.decode) {
+        case Decode::None: return {value.text, false};
+        case Decode::Bytes:
+            return is_ascii(value.text) ? Arg{value.text, false}
+                                        : kept(latin1_bytes(value.text), arena);
+        case Decode::Ewkb: return kept(ewkb_hex(latin1_bytes(value.text)), arena);
+        case Decode::Date:
+            return is_zero_date(value.text) ? zero_date(rule, value.text) : Arg{value.text, false};
+        case Decode::Boolean: return {value.text == "0" ? "false" : "true", false};
+        default: break;
+    }
+    const auto number = parse_uint(value.text);
+    if (!number) {
+        return {value.text, false};
+    }
+    if (rule.decode == Decode::BitString) {
+        return kept(bit_string(*number, rule.width), arena);
+    }
+    if (rule.decode == Decode::Set) {
+        const bool mask = value.sql_type == kTypesBit && !rule.labels.empty();
+        return mask ? kept(set_labels(*number, rule.labels), arena) : Arg{value.text, false};
+    }
+    if (value.sql_type != kTypesInteger || *number > rule.labels.size()) {
+        return {value.text, false};
+    }
+    if (*number == 0) {
+        return {{}, false};  // MySQL's mark of a value that was none of its members
+    }
+    return {rule.labels[*number - 1], false};
+}
+
+}  // namespace obcanal::adapter::rdb

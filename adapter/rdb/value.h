@@ -1,0 +1,78 @@
+// How one column's values get from a Dml into a target column without loss: settled once for each
+// pair of columns from the source's mysqlType and the target's type, then applied to every value.
+// Pure; any thread.
+#pragma once
+
+#include "adapter/config/jdbc_url.h"
+#include "adapter/core/dml.h"
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace obcanal::adapter::rdb {
+
+using config::SqlFamily;
+
+// What a target that knows no zero date gets for one.
+enum class ZeroDate : uint8_t { Null, Epoch, Refuse };
+
+// A column of the target as its catalogue has it.
+struct TargetColumn {
+    std::string name;
+    std::string type;       // lower case, without length: "bigint", "jsonb"
+    std::string full_type;  // "bigint(20) unsigned"
+    bool generated = false;
+};
+
+// The literal or parameter that a value becomes.
+enum class BindAs : uint8_t {
+    Signed,    // 64 bits
+    Unsigned,  // 64 bits
+    Number,    // decimal and floating point, as text that is a number
+    Text,
+    Bytes,
+};
+
+struct ValueRule {
+    enum class Decode : uint8_t {
+        None,
+        Bytes,      // Latin-1 widened to UTF-8
+        Enum,       // 1-based index
+        Set,        // mask
+        BitString,  // number to PostgreSQL's 0101, `width` digits
+        Boolean,    // number to true and false
+        Date,       // zero dates by policy
+        Ewkb,       // SRID and WKB to PostGIS's hex
+    };
+
+    BindAs bind = BindAs::Text;
+    Decode decode = Decode::None;
+    ZeroDate zero_date = ZeroDate::Null;
+    uint32_t width = 0;
+    std::vector<std::string> labels;
+};
+
+ValueRule make_rule(
+    std::string_view source_type, const TargetColumn& target, SqlFamily family, ZeroDate zero_date
+);
+
+// A value ready to be bound; the view lives as long as the Dml and the Arena.
+struct Arg {
+    std::string_view text;
+    bool null = false;
+};
+
+using Arena = std::deque<std::string>;
+
+Arg read_value(const ValueRule& rule, const core::DmlValue& value, Arena& arena);
+
+// Members of "enum('a','b''c')" and "set(...)"; none when the type names none.
+std::vector<std::string> type_members(std::string_view mysql_type);
+// "bigint" of "bigint(20) unsigned".
+std::string base_type(std::string_view mysql_type);
+bool is_unsigned_type(std::string_view mysql_type);
+
+}  // namespace obcanal::adapter::rdb

@@ -1,0 +1,128 @@
+#include "adapter/rdb/lane_work.h"
+
+#include "made.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace obcanal::adapter::rdb {
+namespace {
+
+using Update = std::vector<std::string_view>;
+
+class LaneWorkTest : public testing::Test {
+ protected:
+    void plan_for(const TargetTable& target) {
+        auto made = make_plan(mapping_, dmls_.insert("0", "", "0"), target, {});
+        ASSERT_TRUE(made.ok()) << made.error().detail;
+        plan_ = std::move(*made);
+    }
+
+    void SetUp() override { plan_for(made_target()); }
+
+    void add(const core::Dml& dml) {
+        Op op;
+        op.plan = plan_.get();
+        op.dml = &dml;
+        op.kind = dml.type == canal::EventType::Insert   ? OpKind::Insert
+                  : dml.type == canal::EventType::Delete ? OpKind::Delete
+                                                         : OpKind::Update;
+        op.moves = op.kind == OpKind::Update && plan_->moves(dml.rows[0]);
+        op.shape =
+            op.moves ? plan_->full_shape(dml.rows[0]) : plan_->shape_of(dml.rows[0], op.kind);
+        work_.ops.push_back(op);
+    }
+
+    // "I1a" inserts id 1 with name a, "U1b", "D1".
+    std::string units() {
+        make_units(work_);
+        std::string text;
+        for (const Unit& unit : work_.units) {
+            text += text.empty() ? "" : " ";
+            for (const core::DmlRow* row : unit.rows) {
+                text += unit.kind == OpKind::Insert ? "I" : unit.kind == OpKind::Update ? "U" : "D";
+                const auto& image = unit.kind == OpKind::Delete ? row->before : row->after;
+                text += image[0].text;
+                text += unit.kind == OpKind::Delete ? "" : image[1].text;
+            }
+        }
+        return text;
+    }
+
+    config::RdbMapping mapping_ = made_mapping();
+    MadeDmls dmls_;
+    std::unique_ptr<SqlPlan> plan_;
+    LaneWork work_;
+};
+
+TEST_F(LaneWorkTest, SameStatementsTogether) {
+    add(dmls_.insert("1", "a", "1"));
+    add(dmls_.update({"7", "x", "1"}, {"7", "y", "1"}));
+    add(dmls_.insert("2", "b", "1"));
+    add(dmls_.remove("8", "x", "1"));
+    add(dmls_.update({"9", "x", "1"}, {"9", "z", "1"}));
+    EXPECT_EQ(units(), "D8 I1aI2b U7yU9z");
+}
+
+TEST_F(LaneWorkTest, ChangesOfOneRowBecomeOne) {
+    add(dmls_.insert("1", "a", "1"));
+    add(dmls_.update({"1", "a", "1"}, {"1", "b", "1"}));
+    add(dmls_.update({"2", "a", "1"}, {"2", "b", "1"}));
+    add(dmls_.update({"2", "b", "1"}, {"2", "b", "5"}));
+    add(dmls_.remove("3", "a", "1"));
+    add(dmls_.insert("3", "n", "1"));
+    add(dmls_.insert("4", "a", "1"));
+    add(dmls_.remove("4", "a", "1"));
+    EXPECT_EQ(units(), "D3D4 I1bI3n U2b");
+    EXPECT_EQ(work_.units.back().shape->columns, (std::vector<uint16_t>{1, 2}));
+}
+
+TEST_F(LaneWorkTest, KeysMove) {
+    add(dmls_.update({"1", "a", "1"}, {"2", "a", "1"}));
+    add(dmls_.insert("1", "n", "1"));
+    add(dmls_.update({"2", "a", "1"}, {"2", "c", "1"}));
+    EXPECT_EQ(units(), "D1 I1nI2c");
+}
+
+TEST_F(LaneWorkTest, KeysAreSwapped) {
+    add(dmls_.update({"1", "a", "1"}, {"3", "a", "1"}));
+    add(dmls_.update({"2", "b", "1"}, {"1", "b", "1"}));
+    add(dmls_.update({"3", "a", "1"}, {"2", "a", "1"}));
+    EXPECT_EQ(units(), "D1D3D2 I1bI2a");
+}
+
+TEST_F(LaneWorkTest, WhatDoesNotFollowKeepsItsOrder) {
+    add(dmls_.update({"1", "a", "1"}, {"1", "b", "1"}));
+    add(dmls_.insert("1", "n", "1"));
+    EXPECT_EQ(units(), "U1b I1n");
+}
+
+TEST_F(LaneWorkTest, AnotherUniqueKeyKeepsTheOrder) {
+    TargetTable target = made_target();
+    target.unique.push_back({"u", {"n"}, false});
+    plan_for(target);
+    add(dmls_.remove("1", "a", "5"));
+    add(dmls_.insert("2", "b", "5"));
+    add(dmls_.insert("3", "c", "6"));
+    add(dmls_.update({"3", "c", "6"}, {"3", "c", "7"}));
+    add(dmls_.insert("4", "d", "6"));
+    EXPECT_EQ(units(), "D1 I2bI3c U3c I4d");
+}
+
+TEST_F(LaneWorkTest, LanesByKeyUnlessRowsBelongTogether) {
+    add(dmls_.insert("1", "a", "1"));
+    add(dmls_.update({"1", "a", "1"}, {"1", "b", "1"}));
+    EXPECT_EQ(lane_of(work_.ops[0], 8, false), lane_of(work_.ops[1], 8, false));
+    std::set<size_t> used;
+    std::vector<std::string> ids;
+    for (int i = 0; i < 100; i++) ids.push_back(std::to_string(i));
+    for (const std::string& id : ids) {
+        add(dmls_.insert(id, "a", "1"));
+        used.insert(lane_of(work_.ops.back(), 4, false));
+        EXPECT_EQ(lane_of(work_.ops.back(), 4, true), lane_of(work_.ops.front(), 4, true));
+    }
+    EXPECT_EQ(used.size(), 4U);
+}
+
+}  // namespace
+}  // namespace obcanal::adapter::rdb
