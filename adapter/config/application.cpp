@@ -55,12 +55,15 @@ void read_canal_source(const Section& conf, const Properties& consumer, AdapterC
         return trimmed(std::string(property(consumer, key)));
     };
     canal.server = get("canal.tcp.server.host");
-    if (canal.server.empty()) canal.server = trimmed(conf.text("canalServerHost"));
+    const std::string legacy_server = trimmed(conf.text("canalServerHost"));
+    if (canal.server.empty()) canal.server = legacy_server;
     canal.zookeeper = get("canal.tcp.zookeeper.hosts");
     canal.user = get("canal.tcp.username");
-    if (canal.user.empty()) canal.user = conf.text("username");
+    const std::string legacy_user = conf.text("username");
+    if (canal.user.empty()) canal.user = legacy_user;
     canal.password = property(consumer, "canal.tcp.password");
-    if (canal.password.empty()) canal.password = conf.text("password");
+    const std::string legacy_password = conf.text("password");
+    if (canal.password.empty()) canal.password = legacy_password;
     const std::string size = get("canal.tcp.batch.size");
     const uint64_t legacy = conf.number("batchSize", canal.batch_size, 1, 1'000'000);
     const std::optional<uint64_t> number = parse_uint(size);

@@ -11,6 +11,8 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr std::chrono::milliseconds kLookPeriod = 1s;
+// After which another adapter takes over from one that is gone.
+constexpr std::chrono::milliseconds kClientSession = 10s;
 
 std::vector<std::string> names_of(const config::AdapterConfig& config) {
     std::vector<std::string> names;
@@ -91,6 +93,7 @@ Result<std::shared_ptr<Generation>> Service::make(config::LoadedAdapter loaded) 
     if (config.canal.server.empty()) {
         ha::ZookeeperPlace place;
         place.servers = config.canal.zookeeper;
+        place.session_timeout = kClientSession;
         generation->zookeeper = std::make_shared<ha::ZookeeperClient>(std::move(place));
     }
     for (const config::DestinationConfig& destination : config.destinations) {

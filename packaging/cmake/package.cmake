@@ -1,9 +1,9 @@
 # The packages: a .deb laid out as Debian has it, and a tarball laid out as Canal's. `--target packages` makes both in
 # <build>/packages. Each is a component of install rules; nothing is installed by default.
-if(NOT TARGET obcanal-server OR NOT TARGET obcanal)
+if(NOT TARGET obcanal-server OR NOT TARGET obcanal OR NOT TARGET obcanal-adapter)
     return()
 endif()
-set(programs obcanal-server obcanal)
+set(programs obcanal-server obcanal obcanal-adapter)
 set(packaging ${PROJECT_SOURCE_DIR}/packaging)
 set(generated ${PROJECT_BINARY_DIR}/packaging)
 
@@ -12,7 +12,8 @@ find_package(Python3 REQUIRED COMPONENTS Interpreter)
 set(page_1 ${generated}/obcanal.1)
 set(page_5 ${generated}/obcanal.properties.5)
 set(page_8 ${generated}/obcanal-server.8)
-foreach(page ${page_1} ${page_8})
+set(adapter_page_8 ${generated}/obcanal-adapter.8)
+foreach(page ${page_1} ${page_8} ${adapter_page_8})
     cmake_path(GET page FILENAME name)
     cmake_path(GET page STEM LAST_ONLY program)
     set(template ${packaging}/man/${name}.in)
@@ -26,10 +27,10 @@ target_link_libraries(obcanal-keys-page PRIVATE obcanal_config)
 set(template ${packaging}/man/obcanal.properties.5.in)
 add_custom_command(OUTPUT ${page_5}
     COMMAND obcanal-keys-page ${template} ${page_5} DEPENDS obcanal-keys-page ${template} VERBATIM)
-foreach(page ${page_1} ${page_5} ${page_8})
+foreach(page ${page_1} ${page_5} ${page_8} ${adapter_page_8})
     add_custom_command(OUTPUT ${page}.gz COMMAND gzip -9nkf ${page} DEPENDS ${page} VERBATIM)
 endforeach()
-add_custom_target(manual DEPENDS ${page_1}.gz ${page_5}.gz ${page_8}.gz)
+add_custom_target(manual DEPENDS ${page_1}.gz ${page_5}.gz ${page_8}.gz ${adapter_page_8}.gz)
 
 # -- Debian
 set(deb COMPONENT deb EXCLUDE_FROM_ALL)
@@ -47,14 +48,28 @@ set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_
 install(FILES ${generated}/canal.properties DESTINATION etc/obcanal ${deb})
 install(FILES ${PROJECT_SOURCE_DIR}/conf/users.yml DESTINATION etc/obcanal ${deb})
 install(FILES ${PROJECT_SOURCE_DIR}/conf/example/instance.properties DESTINATION etc/obcanal/example ${deb})
-install(FILES ${packaging}/debian/obcanal-server.service DESTINATION lib/systemd/system ${deb})
+file(READ ${PROJECT_SOURCE_DIR}/conf/adapter/application.yml application)
+set(data_dir "  data.dir:\n")
+string(FIND "${application}" "${data_dir}" found)
+if(found EQUAL -1)
+    message(FATAL_ERROR "conf/adapter/application.yml: no line '${data_dir}' to put Debian's directory into")
+endif()
+string(REPLACE "${data_dir}" "  data.dir: /var/lib/obcanal/adapter\n" application "${application}")
+file(WRITE ${generated}/application.yml "${application}")
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/conf/adapter/application.yml)
+install(FILES ${generated}/application.yml DESTINATION etc/obcanal ${deb})
+install(FILES ${PROJECT_SOURCE_DIR}/conf/adapter/rdb/mytest_user.yml DESTINATION etc/obcanal/rdb ${deb})
+install(FILES ${packaging}/debian/obcanal-server.service ${packaging}/debian/obcanal-adapter.service
+    DESTINATION lib/systemd/system ${deb})
 install(FILES ${packaging}/debian/obcanal.logrotate DESTINATION etc/logrotate.d RENAME obcanal ${deb})
 install(FILES ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/conf/DIFFERENCES.md ${PROJECT_SOURCE_DIR}/conf/KEYS.md
+              ${PROJECT_SOURCE_DIR}/conf/ADAPTER_KEYS.md
     DESTINATION usr/share/doc/obcanal ${deb})
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION usr/share/doc/obcanal RENAME copyright ${deb})
 foreach(section 1 5 8)
     install(FILES ${page_${section}}.gz DESTINATION usr/share/man/man${section} ${deb})
 endforeach()
+install(FILES ${adapter_page_8}.gz DESTINATION usr/share/man/man8 ${deb})
 
 # -- Canal's layout. The programs as built find the libraries beside them (see the run path below).
 set(tarball COMPONENT tarball EXCLUDE_FROM_ALL)
@@ -65,17 +80,21 @@ foreach(program ${programs})
     install(PROGRAMS $<TARGET_FILE:${program}> DESTINATION bin ${tarball})
 endforeach()
 install(PROGRAMS ${packaging}/tarball/startup.sh ${packaging}/tarball/stop.sh ${packaging}/tarball/restart.sh
+                 ${packaging}/tarball/adapter.sh
     DESTINATION bin ${tarball})
 install(FILES ${packaging}/tarball/common.sh DESTINATION bin ${tarball})
 install(FILES ${PROJECT_SOURCE_DIR}/conf/canal.properties ${PROJECT_SOURCE_DIR}/conf/users.yml
               ${PROJECT_SOURCE_DIR}/conf/DIFFERENCES.md ${PROJECT_SOURCE_DIR}/conf/KEYS.md
+              ${PROJECT_SOURCE_DIR}/conf/ADAPTER_KEYS.md ${PROJECT_SOURCE_DIR}/conf/adapter/application.yml
     DESTINATION conf ${tarball})
+install(FILES ${PROJECT_SOURCE_DIR}/conf/adapter/rdb/mytest_user.yml DESTINATION conf/rdb ${tarball})
 install(FILES ${PROJECT_SOURCE_DIR}/conf/example/instance.properties DESTINATION conf/example ${tarball})
 install(DIRECTORY DESTINATION logs ${tarball})
 install(FILES ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION . ${tarball})
 foreach(section 1 5 8)
     install(FILES ${page_${section}} DESTINATION man/man${section} ${tarball})
 endforeach()
+install(FILES ${adapter_page_8} DESTINATION man/man8 ${tarball})
 list(TRANSFORM programs PREPEND "${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/" OUTPUT_VARIABLE program_files)
 configure_file(${packaging}/cmake/bundle.cmake.in ${generated}/bundle.cmake @ONLY)
 install(SCRIPT ${generated}/bundle.cmake ${tarball})

@@ -23,7 +23,8 @@ from packed import expect, expect_in, obcanal
 INSIDE = "--inside"
 PORTS = (11110, 11111, 11112)
 WHERE = ("etc", "lib/systemd", "run", "usr/bin", "usr/share/doc", "usr/share/man", "var/lib", "var/log")
-SHIPPED = ("usr/bin/obcanal", "usr/bin/obcanal-server", "lib/systemd/system/obcanal-server.service")
+SHIPPED = ("usr/bin/obcanal", "usr/bin/obcanal-server", "usr/bin/obcanal-adapter", "lib/systemd/system/obcanal-server.service",
+           "lib/systemd/system/obcanal-adapter.service")
 
 
 class Machine:
@@ -148,6 +149,8 @@ def installed(machine):
     wanted = {
         "/etc/obcanal": "root:obcanal 750",
         "/etc/obcanal/canal.properties": "root:obcanal 640",
+        "/etc/obcanal/application.yml": "root:obcanal 640",
+        "/etc/obcanal/rdb/mytest_user.yml": "root:obcanal 640",
         "/etc/obcanal/example": "root:obcanal 750",
         "/etc/obcanal/example/instance.properties": "root:obcanal 640",
         "/var/lib/obcanal": "obcanal:obcanal 750",
@@ -158,14 +161,16 @@ def installed(machine):
         expect(name, machine.owner_and_mode(name), owner)
     expect_in("account", "/usr/sbin/nologin", machine.run("getent", "passwd", "obcanal"))
     expect_in("version", "obcanal-server ", machine.run("obcanal-server", "--version"))
+    expect_in("adapter's configuration", "no errors", machine.run("obcanal-adapter", "--check"))
     depends = machine.run("dpkg-query", "-W", "-f", "${Depends}", "obcanal")
     for library in ("libc6 (>=", "libssl3 (>=", "libspdlog"):
         expect_in("Depends", library, depends)
     if machine.has("systemd-analyze"):
-        unit = "/lib/systemd/system/obcanal-server.service"
-        expect("systemd-analyze verify", machine.run("systemd-analyze", "verify", unit), "")
+        for program in ("obcanal-server", "obcanal-adapter"):
+            unit = "/lib/systemd/system/%s.service" % program
+            expect("systemd-analyze verify", machine.run("systemd-analyze", "verify", unit), "")
     if machine.has("man"):
-        for page in ("obcanal", "obcanal-server", "obcanal.properties"):
+        for page in ("obcanal", "obcanal-server", "obcanal-adapter", "obcanal.properties"):
             expect_in("man", "/" + page, machine.run("man", "-w", page))
 
 

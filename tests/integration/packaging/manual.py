@@ -31,7 +31,7 @@ def main():
         base = os.path.join(scratch.path, "canal")
         packed.unpack(base)
         options = 0
-        for program, section in (("obcanal", 1), ("obcanal-server", 8)):
+        for program, section in (("obcanal", 1), ("obcanal-server", 8), ("obcanal-adapter", 8)):
             text = page(base, program, section)
             for verbs, said in helps(os.path.join(base, "bin", program)):
                 for line in re.findall(r"^  (-.*?)(?:  |$)", said, re.M):

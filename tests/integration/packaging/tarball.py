@@ -33,11 +33,12 @@ def session(port, count):
 
 
 def layout(base):
-    for name in ("startup.sh", "stop.sh", "restart.sh", "obcanal-server", "obcanal"):
+    for name in ("startup.sh", "stop.sh", "restart.sh", "adapter.sh", "obcanal-server", "obcanal-adapter", "obcanal"):
         expect(name, os.access(os.path.join(base, "bin", name), os.X_OK), True)
-    for path in ("conf/canal.properties", "conf/example/instance.properties", "logs", "man/man8/obcanal-server.8"):
+    for path in ("conf/canal.properties", "conf/example/instance.properties", "logs", "man/man8/obcanal-server.8",
+                 "conf/application.yml", "conf/rdb/mytest_user.yml", "man/man8/obcanal-adapter.8"):
         expect(path, os.path.exists(os.path.join(base, path)), True)
-    for program in ("obcanal-server", "obcanal"):
+    for program in ("obcanal-server", "obcanal-adapter", "obcanal"):
         path = os.path.join(base, "bin", program)
         needed = packed.run(["ldd", path])
         expect("libraries of " + program, "not found" in needed, False)
@@ -78,6 +79,20 @@ def restart(base, keys, port, entries):
     expect("meta.dat", os.path.exists(os.path.join(base, "conf", DESTINATION, "meta.dat")), True)
     more = session(port, 30)
     expect("entries that came twice", [e for e in more if e in entries and wire.entry_kind(e) == 2], [])
+
+
+def adapter(base, keys, port):
+    """The adapter of the same directory reads from the server that runs there."""
+    script = os.path.join(base, "bin/adapter.sh")
+    environment = {**keys, "CANAL_CONF_CONSUMERPROPERTIES_CANAL_TCP_SERVER_HOST": "127.0.0.1:%d" % port,
+                   "CANAL_CONF_CANALADAPTERS_0_INSTANCE": DESTINATION, "SERVER_PORT": str(obcanal.free_port())}
+    expect_in("adapter.sh", "is ready", packed.run([script, "start"], env=environment))
+    with open(os.path.join(base, "logs/adapter/adapter.log"), encoding="utf-8") as log:
+        obcanal.wait_until(lambda: "DML: " in log.read(), "changes in the adapter's log")
+    expect_in("a second adapter", "is running", packed.run([script, "start"], 1, environment))
+    expect_in("adapter.sh", "stopped", packed.run([script, "stop"]))
+    expect_in("stopped already", "not running", packed.run([script, "stop"]))
+    packed.run([script, "nonsense"], 2)
 
 
 def moved_log(base):
@@ -166,6 +181,7 @@ def main():
             keys, port, entries = start_and_read(base, proxy)
             second_start(base, keys)
             restart(base, keys, port, entries)
+            adapter(base, keys, port)
             moved_log(base)
             stop(base)
             left_pid_file(base, keys)
