@@ -2,6 +2,7 @@
 
 #include "ha/destination_claim.h"
 #include "protocol/base/json.h"
+#include "protocol/net/asio.h"
 
 #include <optional>
 
@@ -12,7 +13,8 @@ using namespace std::chrono_literals;
 namespace {
 
 // Answers to some gets wait in the socket while a batch is being written.
-constexpr size_t kGetsInFlight = 3;
+constexpr size_t kGetsInFlight = 2;
+constexpr int kZombieGets = 2;
 constexpr std::chrono::milliseconds kConnectTimeout = 3s;
 constexpr std::chrono::milliseconds kAnswerTimeout = 60s;
 
@@ -124,6 +126,13 @@ Awaitable<Result<void>> CanalFeed::open() {
         client_.reset();
         co_return std::move(subscribed).error().in(server_);
     }
+    // A server may not know yet that the session before this one is dead, and give a get of it the
+    // next batch: the batches would come in another order. Those gets end within their wait; what
+    // they took comes back with a second rollback.
+    const Executor executor = co_await asio::this_coro::executor;
+    asio::steady_timer timer(executor, kZombieGets * wait_);
+    co_await timer.async_wait(kNoThrow);
+    client_->rollback();
     co_return Result<void>{};
 }
 

@@ -16,6 +16,10 @@ namespace {
 constexpr std::chrono::milliseconds kFirstPause = 1s;
 constexpr std::chrono::milliseconds kLongestPause = 60s;
 constexpr std::chrono::milliseconds kSwitchPause = 500ms;
+// Between looks at whether the client that consumes is still there.
+constexpr std::chrono::milliseconds kStandbyPause = 2s;
+// A session that held as long was a good one.
+constexpr std::chrono::milliseconds kGoodSession = 30s;
 constexpr std::chrono::milliseconds kRefreshPeriod = 3s;
 constexpr std::chrono::milliseconds kLongestGet = 1s;
 // How long a full load waits for a batch that some writer has in hand.
@@ -40,6 +44,7 @@ struct Pipeline::Target {
     std::unique_ptr<WriterDeadLetters> letters;
     std::unique_ptr<Writer> writer;
     bool opened = false;
+    SteadyTime next_open{};
     bool written = false;  // has the batch in hand
 };
 
@@ -121,24 +126,38 @@ Awaitable<void> Pipeline::run() {
     const Result<void> letters = letters_->refresh();
     if (!letters) log_.error("dead letters can't be read", {{"cause", letters.error().detail}});
     while (!stopping_) {
+        // Full loads come while the switch is off, too.
+        co_await between_batches();
+        if (stopping_) break;
         if (!context_.sync_switch.is_on(name())) {
             co_await pause(kSwitchPause);
             continue;
         }
         Result<void> session = co_await feed_.open();
+        const SteadyTime since = steady_now();
         if (session && !stopping_) {
+            stats_.standby = false;
             log_.info("connected", {{"server", feed_.server()}});
             stats_.connected = true;
             stats_.connects.fetch_add(1);
             stats_.set_error({});
             const uint64_t before = stats_.batches.load();
             session = co_await consume();
-            if (stats_.batches.load() > before) backoff = kFirstPause;
+            const bool good = stats_.batches.load() > before || steady_now() - since > kGoodSession;
+            if (good) backoff = kFirstPause;
         }
         stats_.connected = false;
         feed_.close();
         co_await feed_.release();
         if (session || stopping_) continue;
+        if (session.error().code == Errc::Conflict) {
+            if (!stats_.standby.exchange(true)) {
+                log_.info("standing by", {{"cause", session.error().detail}});
+            }
+            co_await pause(kStandbyPause);
+            continue;
+        }
+        stats_.standby = false;
         const std::chrono::milliseconds time = jittered(backoff);
         log_.warn(
             "no session with the Canal server",
@@ -147,6 +166,12 @@ Awaitable<void> Pipeline::run() {
         stats_.set_error(session.error().detail);
         co_await pause(time);
         backoff = doubled(backoff);
+    }
+    // stop() has reached whoever is inside of a writer still.
+    while (callers_ > 0) {
+        wake_.arm();
+        if (callers_ == 0) break;
+        co_await wake_.wait(steady_now() + kRefreshPeriod);
     }
     for (const std::unique_ptr<Target>& target : targets_) co_await target->writer->close();
 }
@@ -188,15 +213,35 @@ Awaitable<void> Pipeline::between_batches() {
     if (stopping_) co_return;
     busy_ = true;
     co_await refresh_targets();
-    co_await retry_letters();
+    if (context_.sync_switch.is_on(name())) co_await retry_letters();
     busy_ = false;
     wake_.notify();
 }
 
 Awaitable<void> Pipeline::refresh_targets() {
     for (const std::unique_ptr<Target>& target : targets_) {
-        if (target->opened) co_await target->writer->refresh();
+        if (stopping_) co_return;
+        if (target->opened) {
+            co_await target->writer->refresh();
+        } else if (steady_now() >= target->next_open) {
+            co_await open_target(target.get());
+        }
     }
+}
+
+// Ahead of the first batch, so that what can't be reached is known, and full loads find it open.
+Awaitable<void> Pipeline::open_target(Target* target) {
+    const Result<void> opened = co_await target->writer->open();
+    target->opened = opened.ok();
+    if (opened || stopping_) co_return;
+    target->next_open = steady_now() + kLongestPause;
+    log_.warn(
+        "a target can't be opened",
+        {{"group", target->group},
+         {"adapter", target->adapter.name},
+         {"key", target->adapter.key},
+         {"cause", opened.error().detail}}
+    );
 }
 
 Awaitable<void> Pipeline::retry_letters() {
@@ -351,6 +396,7 @@ Awaitable<Result<FullLoadOutcome>> Pipeline::full_load(
     std::string type, std::string key, FullLoadRequest request
 ) {
     ++loads_;
+    ++callers_;
     const SteadyTime give_up = steady_now() + kParkPatience;
     while (busy_ && !stopping_ && steady_now() < give_up) {
         wake_.arm();
@@ -379,6 +425,7 @@ Awaitable<Result<FullLoadOutcome>> Pipeline::full_load(
         }
     }
     --loads_;
+    --callers_;
     wake_.notify();
     co_return outcome;
 }
@@ -388,7 +435,13 @@ Awaitable<Result<TaskCount>> Pipeline::count(std::string type, std::string key, 
     if (target == nullptr) {
         co_return Error{Errc::NotFound, Retry::Never, "no mapping " + task + " of " + type};
     }
+    if (stopping_) co_return Error{Errc::Stopped, Retry::Never, "the adapter is stopping"};
+    if (!target->opened)
+        co_return Error{Errc::Io, Retry::Backoff, target->adapter.key + ": the target is not open"};
+    ++callers_;
     Result<TaskCount> counted = co_await target->writer->count(std::move(task));
+    --callers_;
+    wake_.notify();
     co_return counted;
 }
 

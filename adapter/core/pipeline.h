@@ -73,6 +73,7 @@ class Pipeline {
     Awaitable<Result<void>> consume();
     Awaitable<void> between_batches();
     Awaitable<void> refresh_targets();
+    Awaitable<void> open_target(Target* target);
     Awaitable<void> retry_letters();
     Awaitable<void> retry_letter(Letter letter);
     // False: stopped before all of it was written.
@@ -96,8 +97,9 @@ class Pipeline {
     PipelineStats stats_;
     std::mt19937 random_;
     SteadyTime next_refresh_{};
-    size_t loads_ = 0;   // full loads that run or wait
-    bool busy_ = false;  // a writer is being called
+    size_t callers_ = 0;  // of full_load() and count() that are inside of a writer
+    size_t loads_ = 0;    // full loads that run or wait
+    bool busy_ = false;   // a writer is being called
     bool stopping_ = false;
 };
 

@@ -26,6 +26,7 @@ struct PipelineStats {
     std::atomic<int64_t> lag_ms{0};           // what it was when it was applied
     std::atomic<int64_t> last_batch{0};
     std::atomic<bool> connected{false};
+    std::atomic<bool> standby{false};  // another client of our id consumes
     std::atomic<bool> failing{false};  // a writer refuses the batch in hand
     std::array<std::atomic<int64_t>, kBatchSeconds.size() + 1> batch_counts{};
     std::atomic<uint64_t> batch_us{0};

@@ -279,7 +279,7 @@ Awaitable<HttpResponse> Rest::health(HttpRequest request) {
     for (const std::shared_ptr<Pipeline>& pipeline : generation->pipelines) {
         if (!service_.sync_switch().is_on(pipeline->name())) continue;
         const PipelineStats& stats = pipeline->stats();
-        if (stats.connected && !stats.failing) continue;
+        if ((stats.connected || stats.standby) && !stats.failing) continue;
         response.status = kUnavailable;
         response.body += pipeline->name() + ": " +
                          (stats.failing ? "a target does not take its batch" : "not connected");

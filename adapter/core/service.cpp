@@ -27,12 +27,11 @@ Awaitable<void> stop_pipeline(std::shared_ptr<Pipeline> pipeline) {
     co_return;
 }
 
-// Keeps what the pipeline refers to until it has ended.
+// `generation`: what the pipeline refers to stays until it has ended.
 Awaitable<void> run_pipeline(
-    std::shared_ptr<Generation> generation, std::shared_ptr<Pipeline> pipeline
+    std::shared_ptr<Generation> /*generation*/, std::shared_ptr<Pipeline> pipeline
 ) {
     co_await pipeline->run();
-    generation.reset();
 }
 
 }  // namespace
