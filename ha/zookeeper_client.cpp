@@ -2,6 +2,8 @@
 
 #include <zookeeper/zookeeper.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <condition_variable>
 #include <future>
@@ -28,7 +30,8 @@ Error failed(int code, const std::string& path) {
             };
         case ZAUTHFAILED: return {Errc::Auth, Retry::Backoff, detail};
         case ZNONODE: return {Errc::NotFound, Retry::Backoff, detail};
-        case ZNODEEXISTS: return {Errc::Conflict, Retry::Backoff, detail};
+        case ZNODEEXISTS:
+        case ZBADVERSION: return {Errc::Conflict, Retry::Backoff, detail};
         case ZCONNECTIONLOSS: return {Errc::Io, Retry::Backoff, detail};
         case ZOPERATIONTIMEOUT: return {Errc::Timeout, Retry::Backoff, detail};
         case ZSESSIONEXPIRED:
@@ -41,6 +44,38 @@ Error failed(int code, const std::string& path) {
 
 void to_our_log(const char* message) { Logger("zookeeper").debug(message); }
 
+// Steps as the C client wants them, and what it writes of their outcome. Kept until its completion.
+struct RawSteps {
+    RawSteps(const std::vector<ZookeeperStep>& steps, const ACL_vector* acl)
+        : ops(steps.size()), results(steps.size()), stats(steps.size()) {
+        for (size_t i = 0; i < steps.size(); ++i) {
+            const ZookeeperStep& step = steps[i];
+            const char* const path = step.path.c_str();
+            const char* const data = step.data ? step.data->data() : nullptr;
+            const int size = step.data ? static_cast<int>(step.data->size()) : -1;
+            zoo_op_t* const op = &ops[i];
+            switch (step.kind) {
+                case ZookeeperStep::Kind::Check: zoo_check_op_init(op, path, step.version); break;
+                case ZookeeperStep::Kind::Create:
+                case ZookeeperStep::Kind::CreateEphemeral: {
+                    const bool ephemeral = step.kind == ZookeeperStep::Kind::CreateEphemeral;
+                    const int mode = ephemeral ? ZOO_EPHEMERAL : 0;
+                    zoo_create_op_init(op, path, data, size, acl, mode, nullptr, 0);
+                    break;
+                }
+                case ZookeeperStep::Kind::Set:
+                    zoo_set_op_init(op, path, data, size, step.version, &stats[i]);
+                    break;
+                case ZookeeperStep::Kind::Remove: zoo_delete_op_init(op, path, step.version); break;
+            }
+        }
+    }
+
+    std::vector<zoo_op_t> ops;
+    std::vector<zoo_op_result_t> results;
+    std::vector<Stat> stats;
+};
+
 }  // namespace
 
 struct ZookeeperSession::Reply {
@@ -50,18 +85,59 @@ struct ZookeeperSession::Reply {
 };
 
 struct ZookeeperSession::State {
-    ZookeeperPlace place;
+    State(ZookeeperPlace ensemble, std::shared_ptr<ZookeeperEvents> listeners)
+        : place(std::move(ensemble)), events(std::move(listeners)) {}
+
+    const ZookeeperPlace place;
+    const std::shared_ptr<ZookeeperEvents> events;
     Logger log{"zookeeper"};
     zhandle_t* handle = nullptr;
     mutable std::mutex mutex;
     std::condition_variable changed;
     int state = 0;  // mutex; ZOO_*_STATE as last announced
+    std::atomic<SteadyTime::rep> heard{0
+    };  // when the last request was sent that the leader answered
+    std::atomic<bool> renewing{false};
 
-    using Promise = std::promise<Reply>;
+    // A call that somebody waits for, or has given up. Its completion owns it.
+    struct Pending {
+        std::promise<Reply> promise;
+        std::shared_ptr<RawSteps> steps;  // of a multi(), which the completion writes to
+    };
 
-    static void on_event(zhandle_t*, int type, int state, const char*, void* context) {
-        if (type != ZOO_SESSION_EVENT) return;
-        static_cast<State*>(context)->entered(state);
+    // What a completion needs beside the code.
+    struct Sign {
+        State* state;
+        SteadyTime asked;
+    };
+
+    static void on_event(zhandle_t*, int type, int state, const char* path, void* context) {
+        State* const self = static_cast<State*>(context);
+        if (type == ZOO_SESSION_EVENT) {
+            self->entered(state);
+            self->events->session_changed();
+        } else if (path != nullptr) {
+            self->events->changed(path);
+        }
+    }
+
+    void hear(SteadyTime asked) {
+        const SteadyTime::rep at = asked.time_since_epoch().count();
+        SteadyTime::rep before = heard.load();
+        while (before < at && !heard.compare_exchange_weak(before, at)) {
+        }
+    }
+
+    // From the leader of the ensemble, whatever it is; else it would be the client's own.
+    static bool answered(int code) {
+        return code == ZOK || code == ZNONODE || code == ZNODEEXISTS || code == ZBADVERSION ||
+               code == ZNOTEMPTY;
+    }
+
+    static void on_sign(int code, const char*, const void* context) {
+        const std::unique_ptr<const Sign> sign(static_cast<const Sign*>(context));
+        if (answered(code)) sign->state->hear(sign->asked);
+        sign->state->renewing.store(false);
     }
 
     void entered(int now) {
@@ -81,10 +157,8 @@ struct ZookeeperSession::State {
     }
 
     static void finish(const void* context, Reply reply) {
-        const std::unique_ptr<std::shared_ptr<Promise>> promise(
-            static_cast<std::shared_ptr<Promise>*>(const_cast<void*>(context))
-        );
-        (*promise)->set_value(std::move(reply));
+        const std::unique_ptr<Pending> pending(static_cast<Pending*>(const_cast<void*>(context)));
+        pending->promise.set_value(std::move(reply));
     }
 
     static void on_done(int code, const void* context) { finish(context, {code, {}, {}}); }
@@ -102,7 +176,10 @@ struct ZookeeperSession::State {
     ) {
         Reply reply{code, {}, {}};
         if (code == ZOK && size > 0) reply.node.data.assign(data, static_cast<size_t>(size));
-        if (code == ZOK && stat != nullptr) reply.node.owner = stat->ephemeralOwner;
+        if (code == ZOK && stat != nullptr) {
+            reply.node.owner = stat->ephemeralOwner;
+            reply.node.version = stat->version;
+        }
         finish(context, std::move(reply));
     }
 
@@ -116,10 +193,11 @@ struct ZookeeperSession::State {
 
 ZookeeperSession::ZookeeperSession(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
-Result<std::shared_ptr<ZookeeperSession>> ZookeeperSession::start(const ZookeeperPlace& place) {
+Result<std::shared_ptr<ZookeeperSession>> ZookeeperSession::start(
+    const ZookeeperPlace& place, std::shared_ptr<ZookeeperEvents> events
+) {
     zoo_set_debug_level(ZOO_LOG_LEVEL_WARN);
-    auto state = std::make_unique<State>();
-    state->place = place;
+    auto state = std::make_unique<State>(place, std::move(events));
     State* const raw = state.get();
     raw->handle = zookeeper_init2(
         place.servers.c_str(),
@@ -182,38 +260,70 @@ std::chrono::milliseconds ZookeeperSession::timeout() const {
     return std::chrono::milliseconds(zoo_recv_timeout(state_->handle));
 }
 
+SteadyTime ZookeeperSession::sure_until() const {
+    const SteadyTime heard{SteadyTime::duration(state_->heard.load())};
+    return heard + timeout() * 4 / 5;
+}
+
+void ZookeeperSession::renew() {
+    if (!connected(steady_now())) return;
+    if (state_->renewing.exchange(true)) return;
+    auto sign = std::make_unique<State::Sign>(State::Sign{state_.get(), steady_now()});
+    if (zoo_async(state_->handle, "/", State::on_sign, sign.get()) == ZOK) {
+        static_cast<void>(sign.release());  // on_sign's
+    } else {
+        state_->renewing.store(false);
+    }
+}
+
 template <class Start>
-Result<ZookeeperSession::Reply> ZookeeperSession::call(const std::string& path, Start start) {
+Result<ZookeeperSession::Reply> ZookeeperSession::call(
+    const std::string& path, Asks asks, Start start
+) {
     // Without this the C client would hold the call until it is connected again.
     if (Result<void> ready = connected(steady_clock::now()); !ready)
         return std::move(ready).error().in(path);
-    const auto promise = std::make_shared<State::Promise>();
-    std::future<Reply> reply = promise->get_future();
-    auto context = std::make_unique<std::shared_ptr<State::Promise>>(promise);
+    auto context = std::make_unique<State::Pending>();
+    std::future<Reply> reply = context->promise.get_future();
+    const SteadyTime asked = steady_now();
     if (const int code = start(state_->handle, context.get()); code != ZOK)
         return failed(code, path);
     static_cast<void>(context.release());  // its completion's
     if (reply.wait_for(kCallTimeout) != std::future_status::ready)
         return failed(ZOPERATIONTIMEOUT, path);
-    return reply.get();
+    Reply got = reply.get();
+    if (asks == Asks::Leader && State::answered(got.code)) state_->hear(asked);
+    return got;
 }
 
-Result<std::optional<ZookeeperNode>> ZookeeperSession::get(const std::string& path) {
-    const auto start = [&path](zhandle_t* handle, const void* context) {
-        return zoo_aget(handle, path.c_str(), 0, State::on_data, context);
+Result<std::optional<ZookeeperNode>> ZookeeperSession::get(const std::string& path, Watch watch) {
+    const int watched = watch == Watch::Yes ? 1 : 0;
+    const auto start = [&path, watched](zhandle_t* handle, const void* context) {
+        return zoo_aget(handle, path.c_str(), watched, State::on_data, context);
     };
-    Result<Reply> reply = call(path, start);
-    if (!reply) return std::move(reply).error();
-    if (reply->code == ZNONODE) return std::optional<ZookeeperNode>();
-    if (reply->code != ZOK) return failed(reply->code, path);
-    return std::optional(std::move(reply->node));
+    const auto await_it = [&path](zhandle_t* handle, const void* context) {
+        return zoo_aexists(handle, path.c_str(), 1, State::on_stat, context);
+    };
+    for (;;) {
+        Result<Reply> reply = call(path, Asks::Node, start);
+        if (!reply) return std::move(reply).error();
+        if (reply->code == ZOK) return std::optional(std::move(reply->node));
+        if (reply->code != ZNONODE) return failed(reply->code, path);
+        if (watch == Watch::No) return std::optional<ZookeeperNode>();
+        // Only this watches a node that isn't there.
+        Result<Reply> absent = call(path, Asks::Node, await_it);
+        if (!absent) return std::move(absent).error();
+        if (absent->code == ZNONODE) return std::optional<ZookeeperNode>();
+        if (absent->code != ZOK) return failed(absent->code, path);
+    }
 }
 
-Result<std::vector<std::string>> ZookeeperSession::children(const std::string& path) {
-    const auto start = [&path](zhandle_t* handle, const void* context) {
-        return zoo_aget_children(handle, path.c_str(), 0, State::on_names, context);
+Result<std::vector<std::string>> ZookeeperSession::children(const std::string& path, Watch watch) {
+    const int watched = watch == Watch::Yes ? 1 : 0;
+    const auto start = [&path, watched](zhandle_t* handle, const void* context) {
+        return zoo_aget_children(handle, path.c_str(), watched, State::on_names, context);
     };
-    Result<Reply> reply = call(path, start);
+    Result<Reply> reply = call(path, Asks::Node, start);
     if (!reply) return std::move(reply).error();
     if (reply->code != ZOK && reply->code != ZNONODE) return failed(reply->code, path);
     return std::move(reply->names);
@@ -237,7 +347,7 @@ Result<bool> ZookeeperSession::create(
         );
     };
     if (data && data->size() > kMaxNodeBytes) return failed(ZBADARGUMENTS, path);
-    Result<Reply> reply = call(path, start);
+    Result<Reply> reply = call(path, Asks::Leader, start);
     if (!reply) return std::move(reply).error();
     const size_t parent = path.rfind('/');
     if (reply->code == ZNONODE && parent == 0) {
@@ -250,12 +360,47 @@ Result<bool> ZookeeperSession::create(
     if (reply->code == ZNONODE) {
         Result<bool> made = create(path.substr(0, parent), std::nullopt, NodeMode::Persistent);
         if (!made) return made;
-        reply = call(path, start);
+        reply = call(path, Asks::Leader, start);
         if (!reply) return std::move(reply).error();
     }
     if (reply->code == ZNODEEXISTS) return false;
     if (reply->code != ZOK) return failed(reply->code, path);
     return true;
+}
+
+Result<ZookeeperSteps> ZookeeperSession::multi(const std::vector<ZookeeperStep>& steps) {
+    OBC_ASSERT(!steps.empty());
+    const ACL_vector* acl =
+        state_->place.digest.empty() ? &ZOO_OPEN_ACL_UNSAFE : &ZOO_CREATOR_ALL_ACL;
+    const std::string& first = steps.front().path;
+    size_t bytes = 0;
+    for (const ZookeeperStep& step : steps) bytes += step.data ? step.data->size() : 0;
+    if (bytes > kMaxNodeBytes) return failed(ZBADARGUMENTS, first);
+    const auto raw = std::make_shared<RawSteps>(steps, acl);
+    const auto start = [&raw](zhandle_t* handle, const void* context) {
+        static_cast<State::Pending*>(const_cast<void*>(context))->steps = raw;
+        return zoo_amulti(
+            handle,
+            static_cast<int>(raw->ops.size()),
+            raw->ops.data(),
+            raw->results.data(),
+            State::on_done,
+            context
+        );
+    };
+    Result<Reply> reply = call(first, Asks::Leader, start);
+    if (!reply) return std::move(reply).error();
+    ZookeeperSteps outcome;
+    for (size_t i = 0; i < steps.size(); ++i) {
+        outcome.versions.push_back(raw->stats[i].version);
+        const int code = raw->results[i].err;
+        // That code: the step was not looked at, because of another one.
+        if (code == ZOK || code == ZRUNTIMEINCONSISTENCY || outcome.failed) continue;
+        outcome.failed = i;
+        outcome.why = failed(code, steps[i].path);
+    }
+    if (reply->code != ZOK && !outcome.failed) return failed(reply->code, first);
+    return outcome;
 }
 
 Result<void> ZookeeperSession::put(const std::string& path, const std::string& data) {
@@ -271,7 +416,7 @@ Result<void> ZookeeperSession::put(const std::string& path, const std::string& d
             context
         );
     };
-    Result<Reply> reply = call(path, start);
+    Result<Reply> reply = call(path, Asks::Leader, start);
     if (!reply) return std::move(reply).error();
     if (reply->code == ZNONODE) {
         Result<bool> made = create(path, data, NodeMode::Persistent);
@@ -287,33 +432,64 @@ Result<void> ZookeeperSession::remove(const std::string& path) {
     const auto start = [&path](zhandle_t* handle, const void* context) {
         return zoo_adelete(handle, path.c_str(), -1, State::on_done, context);
     };
-    Result<Reply> reply = call(path, start);
+    Result<Reply> reply = call(path, Asks::Leader, start);
     if (!reply) return std::move(reply).error();
     if (reply->code != ZOK && reply->code != ZNONODE) return failed(reply->code, path);
     return {};
 }
 
-Result<void> ZookeeperSession::remove_tree(const std::string& path) {
-    Result<std::vector<std::string>> below = children(path);
-    if (!below) return std::move(below).error();
-    for (const std::string& name : *below) {
-        if (Result<void> gone = remove_tree(path + "/" + name); !gone) return gone;
+Result<std::vector<std::string>> ZookeeperSession::tree(const std::string& path) {
+    Result<std::optional<ZookeeperNode>> node = get(path);
+    if (!node) return std::move(node).error();
+    std::vector<std::string> all;
+    if (*node) all.push_back(path);
+    for (size_t i = 0; i < all.size(); ++i) {
+        const std::string parent = all[i];
+        Result<std::vector<std::string>> below = children(parent);
+        if (!below) return std::move(below).error();
+        for (const std::string& name : *below) all.push_back(parent + "/" + name);
     }
-    return remove(path);
+    return all;
+}
+
+Result<void> ZookeeperSession::remove_tree(const std::string& path) {
+    Result<std::vector<std::string>> all = tree(path);
+    if (!all) return std::move(all).error();
+    for (auto node = all->rbegin(); node != all->rend(); ++node) {
+        if (Result<void> gone = remove(*node); !gone) return gone;
+    }
+    return {};
+}
+
+std::shared_ptr<ZookeeperSession> ZookeeperClient::current() const {
+    const std::lock_guard lock(session_mutex_);
+    return session_;
+}
+
+void ZookeeperClient::drop() {
+    const std::lock_guard lock(mutex_);
+    std::shared_ptr<ZookeeperSession> ended;
+    const std::lock_guard session_lock(session_mutex_);
+    ended.swap(session_);
 }
 
 Result<std::shared_ptr<ZookeeperSession>> ZookeeperClient::session() {
     const std::lock_guard lock(mutex_);
-    if (!session_ || !session_->alive()) {
-        session_.reset();
-        Result<std::shared_ptr<ZookeeperSession>> started = ZookeeperSession::start(place_);
+    std::shared_ptr<ZookeeperSession> session = current();
+    if (!session || !session->alive()) {
+        Result<std::shared_ptr<ZookeeperSession>> started =
+            ZookeeperSession::start(place_, events_);
         if (!started) return started;
-        session_ = std::move(started).value();
-        patience_ = steady_clock::now() + kConnectTimeout;
+        session = std::move(started).value();
+        patience_ = steady_now() + kConnectTimeout;
+        std::shared_ptr<ZookeeperSession> ended = session;
+        {
+            const std::lock_guard session_lock(session_mutex_);
+            ended.swap(session_);
+        }
     }
-    if (Result<void> ready = session_->connected(patience_); !ready)
-        return std::move(ready).error();
-    return session_;
+    if (Result<void> ready = session->connected(patience_); !ready) return std::move(ready).error();
+    return session;
 }
 
 }  // namespace obcanal::ha

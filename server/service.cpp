@@ -1,6 +1,6 @@
 #include "server/service.h"
 
-#include "ha/destination_claim.h"
+#include "ha/canal_tree.h"
 #include "protocol/net/run_on.h"
 #include "server/source/registry.h"
 
@@ -11,6 +11,8 @@ namespace obcanal {
 namespace {
 
 constexpr std::chrono::milliseconds kSessionGrace{2000};
+// Another server waits to take over.
+constexpr std::chrono::milliseconds kClusterGrace{500};
 
 instance::InstanceSet::Cluster cluster_of(const config::ServerConfig& config) {
     ha::ZookeeperPlace place;
@@ -169,7 +171,8 @@ Awaitable<bool> Service::stop() {
     if (scan_) co_await scan_->stop();
     scan_.reset();
     if (set) {
-        co_await run_on(clients->strand(), clients->close(kSessionGrace));
+        const std::chrono::milliseconds grace = config_.in_cluster ? kClusterGrace : kSessionGrace;
+        co_await run_on(clients->strand(), clients->close(grace));
         co_await run_on(set->control(), set->stop());
     }
     end_turn();

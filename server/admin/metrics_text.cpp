@@ -189,7 +189,8 @@ void add_canal_metrics(
     MetricsText& to, const std::vector<InstanceStatus>& destinations, int64_t now_ms
 ) {
     for (const InstanceStatus& one : destinations) {
-        if (one.phase == Phase::Idle || one.phase == Phase::Stopped) continue;
+        if (one.phase == Phase::Idle || one.phase == Phase::Stopped || one.phase == Phase::Standby)
+            continue;
         const MetricLabels labels{{"destination", one.destination}};
         const auto with = [&labels](const char* name, const char* value) {
             MetricLabels more = labels;
@@ -239,7 +240,9 @@ void add_own_metrics(
         to.gauge("obcanal_connections_used", "Open connections", labels, number(port.connections));
         to.gauge("obcanal_connections_limit", "As many are let in", labels, number(port.limit));
     }
-    constexpr std::array kPhases{Phase::Idle, Phase::Running, Phase::Failed, Phase::Stopped};
+    constexpr std::array kPhases{
+        Phase::Idle, Phase::Running, Phase::Failed, Phase::Stopped, Phase::Standby
+    };
     for (const InstanceStatus& one : facts.destinations) {
         const MetricLabels labels{{"destination", one.destination}};
         for (const Phase phase : kPhases) {

@@ -41,6 +41,17 @@ json::object client_json(const instance::ClientStatus& client) {
     return to;
 }
 
+json::value cluster_json(const std::optional<instance::ClusterStatus>& cluster) {
+    if (!cluster) return nullptr;
+    json::object to;
+    to["leader"] = cluster->leader.empty() ? json::value() : json::value(cluster->leader);
+    to["epoch"] = cluster->epoch ? json::value(*cluster->epoch) : json::value();
+    json::array candidates;
+    for (const std::string& one : cluster->candidates) candidates.emplace_back(one);
+    to["candidates"] = std::move(candidates);
+    return to;
+}
+
 json::object destination_json(const instance::InstanceStatus& one, int64_t now_ms) {
     const StageDelays delays = stage_delays(one, now_ms);
     json::array clients;
@@ -51,6 +62,7 @@ json::object destination_json(const instance::InstanceStatus& one, int64_t now_m
         {"phase", instance::phase_name(one.phase)},
         {"failure", one.failure},
         {"refusedConfiguration", one.refused_config},
+        {"cluster", cluster_json(one.cluster)},
         {"source",
          {{"kind", source_name(one)},
           {"connected", one.connected},

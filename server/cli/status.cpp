@@ -2,6 +2,7 @@
 #include "protocol/client/admin_client.h"
 #include "protocol/net/asio.h"
 #include "server/cli/arguments.h"
+#include "server/cli/cluster_status.h"
 #include "server/cli/foreground.h"
 #include "server/cli/output.h"
 #include "server/cli/status_table.h"
@@ -113,7 +114,32 @@ void add_status(CLI::App& app, Run& chosen) {
     options->action = "status";
     add_admin_options(*command, *options);
     command->add_flag("--json", options->json, "everything, as one line of JSON");
-    command->callback([options, &chosen] { chosen = [options] { return run(*options); }; });
+    const auto cluster = std::make_shared<ClusterOptions>();
+    CLI::Option* zookeeper = command->add_option(
+        "--zookeeper",
+        cluster->servers,
+        "host:port,host:port[/chroot]: the whole cluster, as ZooKeeper knows it, instead of a "
+        "server"
+    );
+    command
+        ->add_option(
+            "--zookeeper-digest", cluster->digest, "user:password, as canal.zookeeper.digest"
+        )
+        ->envname("OBCANAL_ZOOKEEPER_DIGEST");
+    command
+        ->add_flag(
+            "--rebalance",
+            cluster->rebalance,
+            "asks servers that lead more than their share to hand destinations over, consumed ones "
+            "too"
+        )
+        ->needs(zookeeper);
+    command->callback([options, cluster, &chosen] {
+        cluster->json = options->json;
+        chosen = [options, cluster] {
+            return cluster->servers.empty() ? run(*options) : run_cluster_status(*cluster);
+        };
+    });
     add_change(app, chosen, "start", "start a destination, or serving as a whole");
     add_change(app, chosen, "stop", "stop a destination, or serving as a whole; the process stays");
     add_change(app, chosen, "restart", "stop and start a destination, or serving as a whole");

@@ -1,7 +1,7 @@
 #include "server/cli/status_table.h"
 
 #include "protocol/base/json.h"
-#include "protocol/base/text.h"
+#include "server/cli/table.h"
 
 #include <boost/json/array.hpp>
 
@@ -18,32 +18,6 @@ namespace {
 namespace json = boost::json;
 
 constexpr double kPurgeWarningHours = 24;
-
-// Members of an answer that another program gave: absent or of another type reads as nothing.
-const json::object& object_at(const json::object& in, std::string_view key) {
-    static const json::object nothing;
-    const json::value* const found = in.if_contains(key);
-    return found != nullptr && found->is_object() ? found->get_object() : nothing;
-}
-
-int64_t number_at(const json::object& in, std::string_view key) {
-    const json::value* const found = in.if_contains(key);
-    if (found == nullptr) return 0;
-    if (found->is_int64()) return found->get_int64();
-    return found->is_uint64() ? static_cast<int64_t>(found->get_uint64()) : 0;
-}
-
-std::string text_at(const json::object& in, std::string_view key) {
-    const json::value* const found = in.if_contains(key);
-    if (found == nullptr || !found->is_string()) return {};
-    constexpr size_t kLongText = 4'000;
-    return printable(std::string_view(found->get_string()), kLongText);
-}
-
-bool flag_at(const json::object& in, std::string_view key) {
-    const json::value* const found = in.if_contains(key);
-    return found != nullptr && found->is_bool() && found->get_bool();
-}
 
 std::string bytes_text(int64_t bytes) {
     constexpr std::array kUnits{"B", "KiB", "MiB", "GiB", "TiB"};
@@ -65,22 +39,6 @@ std::string duration_text(int64_t ms) {
     if (seconds < 7200) return std::to_string(seconds / 60) + " min";
     if (seconds < 172'800) return std::to_string(seconds / 3600) + " h";
     return std::to_string(seconds / 86'400) + " d";
-}
-
-using Row = std::vector<std::string>;
-
-void append_rows(std::string& to, const std::vector<Row>& rows) {
-    std::vector<size_t> widths(rows.front().size());
-    for (const Row& row : rows) {
-        for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-    }
-    for (const Row& row : rows) {
-        std::string line;
-        for (size_t i = 0; i < row.size(); ++i)
-            line += row[i] + std::string(widths[i] - row[i].size() + 2, ' ');
-        line.erase(line.find_last_not_of(' ') + 1);
-        to += line + "\n";
-    }
 }
 
 // Nothing: the source keeps its logs, or nobody knows.
@@ -113,21 +71,13 @@ Row destination_row(const json::object& one) {
 }
 
 Row client_row(const std::string& destination, const json::object& client) {
-    const json::object& cursor = object_at(client, "cursor");
-    const json::object& position = object_at(cursor, "postion");
-    std::string at = "-";
-    if (!position.empty()) {
-        at = text_at(position, "journalName") + ":" +
-             std::to_string(number_at(position, "position"));
-        at += " at " + std::to_string(number_at(position, "timestamp"));
-    }
     const std::string filter = text_at(client, "filter");
     return {
         destination,
         std::to_string(number_at(client, "id")),
         std::to_string(number_at(client, "openBatches")),
         filter.empty() ? "-" : filter,
-        std::move(at)
+        cursor_text(object_at(client, "cursor"))
     };
 }
 

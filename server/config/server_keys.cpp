@@ -189,8 +189,8 @@ constexpr std::array kServerKeys = std::to_array<Server>({
         Server::Parse{parse_zk_servers},
         "",
         "ZooKeeper servers of a cluster, host:port,host:port[/chroot]: one of its servers has a "
-        "destination, another takes it over within ten seconds of the end of its session. Empty: "
-        "127.0.0.1:2181 for default-instance.xml."
+        "destination, another takes it over at once when that one stops, or when its session ends. "
+        "Empty: 127.0.0.1:2181 for default-instance.xml."
     ),
     Server(
         "canal.zookeeper.digest",
@@ -204,7 +204,9 @@ constexpr std::array kServerKeys = std::to_array<Server>({
         "canal.zookeeper.session.timeout",
         &ServerConfig::zk_session_timeout_ms,
         "90000",
-        "Milliseconds of a session asked of ZooKeeper, which grants 2 to 20 of its ticks."
+        "Milliseconds of a session asked of ZooKeeper, which grants 2 to 20 of its ticks; so long "
+        "a lost server's destinations wait for another, and after four fifths of it without "
+        "ZooKeeper a server stops serving."
     )
         .in(1'000, 3'600'000)
         .as_own(),

@@ -34,17 +34,19 @@ store::TxnBufferOptions buffer_options(const config::InstanceConfig& config) {
 // Heartbeats move cursors of quiet destinations; each move is a disk sync, and nobody resumes from
 // so fresh a checkpoint.
 constexpr std::chrono::seconds kIdleCursorPeriod{10};
+// So long after its last request a client is taken to be there still.
+constexpr std::chrono::seconds kUsedFor{60};
 
 // Counts a get() as long as it waits.
 class WaitingGet {
  public:
-    explicit WaitingGet(int& count) : count_(count) { ++count_; }
+    explicit WaitingGet(std::atomic<int>& count) : count_(count) { ++count_; }
     ~WaitingGet() { --count_; }
     WaitingGet(const WaitingGet&) = delete;
     WaitingGet& operator=(const WaitingGet&) = delete;
 
  private:
-    int& count_;
+    std::atomic<int>& count_;
 };
 
 // How far a source has come: transactions, and its last heartbeat.
@@ -137,7 +139,14 @@ Awaitable<InstanceStatus> Instance::status() {
     co_return status;
 }
 
-Result<void> Instance::check_running() const {
+bool Instance::in_use() const {
+    if (waiting_gets_.load() > 0) return true;
+    const SteadyTime::rep at = used_at_.load();
+    return at != 0 && steady_now() - SteadyTime(SteadyTime::duration(at)) < kUsedFor;
+}
+
+Result<void> Instance::check_running() {
+    used_at_.store(steady_now().time_since_epoch().count());
     const bool running = phase_.load() == Phase::Running;
     const Result<void> ours = running ? meta_->held() : Result<void>();
     if (running && ours) return {};
@@ -166,6 +175,7 @@ Result<void> Instance::use_filter(const std::string& expression) {
 }
 
 Result<void> Instance::prepare(const meta::ClientTable& table) {
+    if (!table.clients.empty()) used_at_.store(steady_now().time_since_epoch().count());
     for (const meta::ClientRecord& client : table.clients) {
         ledger_.subscribe(client.id, client.filter);
         if (!client.filter || client.filter->empty()) continue;

@@ -95,12 +95,15 @@ class Instance : public std::enable_shared_from_this<Instance> {
     std::optional<std::string> displaced() const;
     const config::InstanceConfig& config() const { return config_; }
     ClientCounters& client_counters() { return client_counters_; }
+    // A client has asked for something lately, or waits; or one is subscribed and may be on its
+    // way.
+    bool in_use() const;
 
  private:
     Awaitable<void> feed_loop(std::optional<canal::LogPosition> from);
     Awaitable<void> flush_loop();
     Awaitable<void> end_feed();
-    Result<void> check_running() const;
+    Result<void> check_running();  // for a client's request
     // Filters of the clients, and the source.
     Result<void> prepare(const meta::ClientTable& table);
     Result<void> use_filter(const std::string& expression);
@@ -138,8 +141,9 @@ class Instance : public std::enable_shared_from_this<Instance> {
     std::atomic<bool> source_failed_{false};
     std::atomic<Phase> phase_{Phase::Idle};
     canal::Sequence next_{0};  // the entry that the next get() begins with
-    int waiting_gets_ = 0;
-    StageStatus got_;  // furthest, so that a rollback does not count twice
+    std::atomic<int> waiting_gets_{0};
+    std::atomic<SteadyTime::rep> used_at_{0};  // 0: never
+    StageStatus got_;                          // furthest, so that a rollback does not count twice
     StageStatus acked_;
     ClientCounters client_counters_;
     mutable std::mutex failure_mutex_;

@@ -1,6 +1,7 @@
 #include "server/instance/instance_set.h"
 
 #include "protocol/net/run_on.h"
+#include "server/instance/destination.h"
 #include "server/meta/file_meta_store.h"
 #include "server/meta/memory_meta_store.h"
 #include "server/meta/zookeeper_meta_store.h"
@@ -14,14 +15,14 @@ constexpr std::chrono::seconds kRetryPeriod{10};
 constexpr size_t kLongReason = 4'000;
 
 std::unique_ptr<meta::MetaStore> make_store(
-    const config::InstanceConfig& config, const InstanceSet::Cluster& cluster
+    const config::InstanceConfig& config, InstanceSet::Leader leadership
 ) {
     switch (config.meta) {
         case config::MetaKind::Memory: return std::make_unique<meta::MemoryMetaStore>();
         case config::MetaKind::File: break;
         case config::MetaKind::ZooKeeper:
             return std::make_unique<meta::ZookeeperMetaStore>(
-                cluster.zookeeper, config.destination, cluster.address
+                std::move(leadership), config.destination
             );
     }
     return std::make_unique<meta::FileMetaStore>(config.file_data_dir, config.destination);
@@ -43,44 +44,10 @@ std::string_view phase_name(Phase phase) {
         case Phase::Running: return "running";
         case Phase::Failed: return "failed";
         case Phase::Stopped: return "stopped";
+        case Phase::Standby: return "standby";
     }
     return "unknown";
 }
-
-struct InstanceSet::Destination {
-    std::string name;
-    config::InstanceConfig config;      // meaningless before the first one that could be read
-    std::shared_ptr<Instance> running;  // mutex_
-    Phase phase = Phase::Idle;
-    std::string failure;
-    std::string refused;  // why what its files say now is not in use; empty: it is
-    bool configured = false;
-    bool retry = false;  // the failure may mend itself
-    bool busy = false;   // somebody starts or stops it
-    bool removed = false;
-};
-
-// Starting and stopping of one destination happen one after the other. Control strand.
-class InstanceSet::Turn {
- public:
-    Turn(std::shared_ptr<Destination> one, Notifier& changed)
-        : one_(std::move(one)), changed_(&changed) {
-        one_->busy = true;
-    }
-
-    Turn(Turn&& other) noexcept : one_(std::move(other.one_)), changed_(other.changed_) {}
-    Turn& operator=(Turn&&) = delete;
-
-    ~Turn() {
-        if (!one_) return;
-        one_->busy = false;
-        changed_->notify();
-    }
-
- private:
-    std::shared_ptr<Destination> one_;
-    Notifier* changed_;
-};
 
 InstanceSet::InstanceSet(Runtime& front, Runtime& feed, Means means)
     : front_(front),
@@ -88,6 +55,7 @@ InstanceSet::InstanceSet(Runtime& front, Runtime& feed, Means means)
       means_(std::move(means)),
       control_(front.make_strand()),
       changed_(control_),
+      keeping_(control_),
       tasks_(control_) {}
 
 InstanceSet::~InstanceSet() = default;
@@ -132,7 +100,7 @@ Awaitable<Result<void>> InstanceSet::launch(std::shared_ptr<Destination> one) {
     Instance::Parts parts;
     parts.config = one->config;
     parts.make_source = means_.make_source;
-    parts.meta = make_store(one->config, means_.cluster);
+    parts.meta = make_store(one->config, one->leadership);
     parts.instance_strand = front_.make_strand();
     parts.feed_strand = feed_.make_strand();
     parts.lane = &lane_;
@@ -150,27 +118,38 @@ Awaitable<Result<void>> InstanceSet::launch(std::shared_ptr<Destination> one) {
     one->retry = !started && started.error().retry != Retry::Never;
     if (started) {
         log_.info("start successful", {{"destination", destination}});
+    } else if (in_cluster && started.error().code == Errc::Conflict) {
+        co_await give_up(one, started.error());
     } else {
         log_.error(
             "start failed",
             {{"destination", destination}, {"cause", one->failure}, {"tried_again", one->retry}}
         );
+        if (in_cluster) co_await give_up(one, started.error());
     }
+    if (in_cluster) one->news->add();
     co_return started;
 }
 
 // REQUIRES: the destination's turn.
-Awaitable<void> InstanceSet::halt(std::shared_ptr<Destination> one) {
+Awaitable<void> InstanceSet::end_instance(std::shared_ptr<Destination> one) {
     std::shared_ptr<Instance> running;
     {
         const std::lock_guard lock(mutex_);
         running = std::exchange(one->running, nullptr);
     }
-    one->phase = Phase::Stopped;
     one->failure.clear();
     one->retry = false;
     if (!running) co_return;
     co_await run_on(running->strand(), running->stop());
+}
+
+// REQUIRES: the destination's turn.
+Awaitable<void> InstanceSet::halt(std::shared_ptr<Destination> one, ha::Leadership::Parting how) {
+    one->phase = Phase::Stopped;
+    co_await end_instance(one);
+    one->not_before = {};
+    if (one->leadership) co_await resign(one, how, {});
 }
 
 // REQUIRES: the destination's turn, or nobody else knows it yet.
@@ -215,17 +194,21 @@ Awaitable<void> InstanceSet::start(
 
 Awaitable<void> InstanceSet::stop_for_good(std::shared_ptr<Destination> one) {
     const Turn turn = co_await take_turn(one);
-    co_await halt(one);
+    co_await halt(one, ha::Leadership::Parting::Leave);
 }
 
 Awaitable<void> InstanceSet::stop() {
     stopping_ = true;
     changed_.notify();
+    keeping_.notify();
     for (const std::string& name : names()) {
-        if (std::shared_ptr<Destination> one = known(name))
-            tasks_.spawn(control_, stop_for_good(one));
+        const std::shared_ptr<Destination> one = known(name);
+        if (!one) continue;
+        if (one->news) one->news->add();
+        tasks_.spawn(control_, stop_for_good(one));
     }
     co_await tasks_.wait_for_all();
+    co_await leave_cluster();
 }
 
 Awaitable<Result<void>> InstanceSet::start_one(std::string destination) {
@@ -235,6 +218,8 @@ Awaitable<Result<void>> InstanceSet::start_one(std::string destination) {
     if (one->running) co_return Result<void>{};
     Result<void> read = co_await take_files(one);
     if (!read) co_return read;
+    enter_cluster(one);
+    one->not_before = {};
     Result<void> started = co_await launch(one);
     co_return started;
 }
@@ -243,7 +228,7 @@ Awaitable<Result<void>> InstanceSet::stop_one(std::string destination) {
     const std::shared_ptr<Destination> one = known(destination);
     if (!one) co_return should_start_first(destination);
     const Turn turn = co_await take_turn(one);
-    co_await halt(one);
+    co_await halt(one, ha::Leadership::Parting::Leave);
     co_return Result<void>{};
 }
 
@@ -253,7 +238,8 @@ Awaitable<Result<void>> InstanceSet::restart_one(std::string destination) {
     const Turn turn = co_await take_turn(one);
     Result<void> read = co_await take_files(one);
     if (!read) co_return read;
-    co_await halt(one);
+    co_await halt(one, ha::Leadership::Parting::Pause);
+    enter_cluster(one);
     Result<void> started = co_await launch(one);
     co_return started;
 }
@@ -274,7 +260,9 @@ Awaitable<void> InstanceSet::put(config::InstanceConfig config) {
     const Turn turn = co_await take_turn(one);
     one->config = std::move(config);
     one->configured = true;
-    if (one->config.lazy) co_return;
+    enter_cluster(one);
+    // In a cluster it is taken when nobody else has it.
+    if (one->config.lazy || one->clustered()) co_return;
     // Its failure is logged and kept.
     const Result<void> started = co_await launch(one);
     static_cast<void>(started);
@@ -286,7 +274,8 @@ Awaitable<void> InstanceSet::reload(std::string destination) {
     if (one->removed || stopping_) co_return;
     const Result<void> read = co_await take_files(one);
     if (!read) co_return;
-    co_await halt(one);
+    co_await halt(one, ha::Leadership::Parting::Pause);
+    enter_cluster(one);
     one->phase = Phase::Idle;
     if (one->config.lazy) co_return;
     const Result<void> started = co_await launch(one);
@@ -297,8 +286,9 @@ Awaitable<void> InstanceSet::remove(std::string destination) {
     const std::shared_ptr<Destination> one = known(destination);
     if (!one) co_return;
     one->removed = true;
+    if (one->news) one->news->add();
     const Turn turn = co_await take_turn(one);
-    co_await halt(one);
+    co_await halt(one, ha::Leadership::Parting::Leave);
     const std::lock_guard lock(mutex_);
     destinations_.erase(destination);
 }
@@ -306,25 +296,16 @@ Awaitable<void> InstanceSet::remove(std::string destination) {
 Awaitable<Result<std::shared_ptr<Instance>>> InstanceSet::find_or_start(std::string destination) {
     const std::shared_ptr<Destination> one = known(destination);
     if (!one) co_return should_start_first(destination);
+    // Who stands by says so at once, even while it waits for ZooKeeper.
+    if (one->phase == Phase::Standby || (one->clustered() && one->phase == Phase::Failed))
+        co_return should_start_first(destination);
     const Turn turn = co_await take_turn(one);
-    if (one->phase == Phase::Idle) {
+    if (one->phase == Phase::Idle && one->config.lazy) {
         const Result<void> started = co_await launch(one);
         if (!started) co_return started.error();
     }
     if (!one->running) co_return should_start_first(destination);
     co_return one->running;
-}
-
-// A destination that another server has taken stands by.
-Awaitable<void> InstanceSet::stand_by(std::shared_ptr<Destination> one) {
-    const Turn turn = co_await take_turn(one);
-    const std::optional<std::string> why = one->running ? one->running->displaced() : std::nullopt;
-    if (!why) co_return;
-    co_await halt(one);
-    one->phase = Phase::Failed;
-    one->failure = *why;
-    one->retry = true;
-    log_.warn("stands by", {{"destination", one->name}, {"cause", one->failure}});
 }
 
 Awaitable<void> InstanceSet::retry_failed() {
@@ -337,9 +318,7 @@ Awaitable<void> InstanceSet::retry_failed() {
         }
         for (const std::string& name : names()) {
             const std::shared_ptr<Destination> one = known(name);
-            if (stopping_ || !one || one->busy) continue;
-            if (one->running) co_await stand_by(one);
-            if (stopping_ || !one->retry || one->busy) continue;
+            if (stopping_ || !one || one->busy || !one->retry || one->clustered()) continue;
             const Turn turn = co_await take_turn(one);
             const Result<void> started = co_await launch(one);
             static_cast<void>(started);
@@ -355,6 +334,7 @@ Awaitable<std::vector<InstanceStatus>> InstanceSet::status() {
         if (const std::shared_ptr<Instance> running = find(name)) {
             InstanceStatus status = co_await run_on(running->strand(), running->status());
             status.refused_config = one->refused;
+            status.cluster = cluster_status(*one);
             all.push_back(std::move(status));
             continue;
         }
@@ -365,6 +345,7 @@ Awaitable<std::vector<InstanceStatus>> InstanceSet::status() {
         status.refused_config = one->refused;
         status.configured = one->configured;
         status.source = one->config.source;
+        status.cluster = cluster_status(*one);
         status.ring_slots = one->config.memory_buffer_size;
         status.ring_bytes = one->config.memory_buffer_size * one->config.memory_buffer_memunit;
         status.batch_mode = one->config.batch_mode;

@@ -1,8 +1,11 @@
 // All destinations of this server, each with a life of its own: start, stop and restart of one
 // never touches another, and one that fails to start, or whose files are wrong, keeps its reason.
-// find() from any thread; everything that waits runs on control().
+// find() from any thread; everything that waits runs on control(). In a cluster it contends for
+// each (instance_set_cluster.cpp).
 #pragma once
 
+#include "ha/balance.h"
+#include "ha/leadership.h"
 #include "ha/zookeeper_client.h"
 #include "protocol/base/log.h"
 #include "protocol/net/awaitable.h"
@@ -18,6 +21,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,6 +49,8 @@ class InstanceSet {
     // `front`: client requests; `feed`: upstream streams. Both outlive the set.
     InstanceSet(Runtime& front, Runtime& feed, Means means);
     ~InstanceSet();
+
+    using Leader = std::shared_ptr<ha::Leadership>;
 
     // -- any thread
     // The destination if it is started, else nothing.
@@ -91,10 +97,29 @@ class InstanceSet {
     Awaitable<Result<void>> take_files(std::shared_ptr<Destination> one);
     void refuse(Destination& one, std::string reason);
     Awaitable<Result<void>> launch(std::shared_ptr<Destination> one);
-    Awaitable<void> halt(std::shared_ptr<Destination> one);
+    // Pause: it is started again at once.
+    Awaitable<void> halt(std::shared_ptr<Destination> one, ha::Leadership::Parting how);
+    Awaitable<void> end_instance(std::shared_ptr<Destination> one);
     Awaitable<void> stop_for_good(std::shared_ptr<Destination> one);
-    Awaitable<void> stand_by(std::shared_ptr<Destination> one);
     Awaitable<void> retry_failed();
+
+    void enter_cluster(std::shared_ptr<Destination> one);
+    Awaitable<void> keep_session();
+    Awaitable<void> contend(std::shared_ptr<Destination> one);
+    Awaitable<SteadyTime> look_after(std::shared_ptr<Destination> one);
+    Awaitable<SteadyTime> look_after_running(std::shared_ptr<Destination> one);
+    Awaitable<SteadyTime> take_if_free(std::shared_ptr<Destination> one);
+    Awaitable<Result<ha::Standing>> look(std::shared_ptr<Destination> one);
+    Awaitable<void> resign(
+        std::shared_ptr<Destination> one, ha::Leadership::Parting how, std::string next
+    );
+    Awaitable<void> end_lost(std::shared_ptr<Destination> one, std::string why);
+    Awaitable<void> give_up(std::shared_ptr<Destination> one, Error why);
+    Awaitable<void> hand_over(std::shared_ptr<Destination> one, std::string to);
+    Awaitable<void> leave_cluster();
+    ha::Balance balance() const;
+    static std::optional<ClusterStatus> cluster_status(const Destination& one);
+    void stand_by(Destination& one, Phase phase, std::string why);
     std::shared_ptr<Destination> known(std::string_view destination) const;
 
     Logger log_{"instances"};
@@ -105,8 +130,10 @@ class InstanceSet {
     BlockingLane lane_;
     BlockingLane cluster_lane_;  // ZooKeeper may keep it waiting
     Notifier changed_;           // a turn ended, or stop() was called
+    Notifier keeping_;           // keep_session() waits
     TaskGroup tasks_;
     bool stopping_ = false;
+    bool keeping_session_ = false;
     mutable std::mutex mutex_;  // destinations_, and `running` in each
     std::map<std::string, std::shared_ptr<Destination>, std::less<>> destinations_;
 };

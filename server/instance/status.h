@@ -17,8 +17,8 @@
 namespace obcanal::instance {
 
 // Idle: known, not started (lazy, or stopped by an operator). Failed: could not start, or its
-// source is gone for good.
-enum class Phase : uint8_t { Idle, Running, Failed, Stopped };
+// source is gone for good. Standby: another server of the cluster serves it.
+enum class Phase : uint8_t { Idle, Running, Failed, Stopped, Standby };
 
 std::string_view phase_name(Phase phase);
 
@@ -35,6 +35,12 @@ struct StageStatus {
     int64_t rows = 0;
     int64_t bytes = 0;
     int64_t execute_ms = 0;  // executeTime of its last entry; 0: none yet
+};
+
+struct ClusterStatus {
+    std::string leader;                   // who serves; empty: nobody, as far as is known
+    std::vector<std::string> candidates;  // who has it, this server included
+    std::optional<int32_t> epoch;         // of our term
 };
 
 struct InstanceStatus {
@@ -66,6 +72,8 @@ struct InstanceStatus {
     size_t ring_bytes = 0;    // the limit
     size_t memory_bytes = 0;  // of chunks in use, bytes that clients still receive included
     config::BatchMode batch_mode = config::BatchMode::MemSize;
+
+    std::optional<ClusterStatus> cluster;
 
     ClientCounters::Values requests;
     std::vector<ClientStatus> clients;  // in the order of subscription

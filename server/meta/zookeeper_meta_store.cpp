@@ -14,7 +14,13 @@ using canal::LogPosition;
 
 namespace {
 
+constexpr int kTries = 5;  // while clients change what is below their node
+
 Error not_open() { return Error{Errc::Stopped, Retry::Never, "meta store is not open"}; }
+
+Error changes_all_the_time(const std::string& path) {
+    return {Errc::Refused, Retry::Backoff, "ZooKeeper " + path + " changes all the time"};
+}
 
 }  // namespace
 
@@ -46,39 +52,49 @@ Result<ClientRecord> client_from_nodes(
 }
 
 ZookeeperMetaStore::ZookeeperMetaStore(
-    std::shared_ptr<ha::ZookeeperClient> client, const std::string& destination, std::string address
+    std::shared_ptr<ha::Leadership> leadership, const std::string& destination
 )
-    : path_(ha::destination_path(destination)),
-      claim_(std::move(client), destination, std::move(address)) {}
+    : path_(ha::destination_path(destination)), leadership_(std::move(leadership)) {}
 
 std::string ZookeeperMetaStore::client_path(ClientId client) const {
     return path_ + "/" + std::to_string(client.value);
 }
 
-Result<std::optional<std::string>> ZookeeperMetaStore::read(
-    Session& session, const std::string& path
-) const {
-    Result<std::optional<ha::ZookeeperNode>> node = session.get(path);
-    if (!node) return std::move(node).error();
-    if (!*node) return std::optional<std::string>();
-    return std::optional(std::move((*node)->data));
+std::shared_ptr<ha::Term> ZookeeperMetaStore::term() const {
+    const std::scoped_lock lock(mutex_);
+    return term_;
 }
 
-Result<ClientTable> ZookeeperMetaStore::read_clients(Session& session) {
-    Result<std::vector<std::string>> names = session.children(path_);
+Result<ZookeeperMetaStore::Stored> ZookeeperMetaStore::read(Session& session, ClientId client)
+    const {
+    const std::string path = client_path(client);
+    Stored stored;
+    Result<std::optional<ha::ZookeeperNode>> node = session.get(path);
+    if (!node) return std::move(node).error();
+    stored.node = node->has_value();
+    if (!stored.node) return stored;
+    for (const auto& [name, to] :
+         {std::pair{"/filter", &stored.filter}, std::pair{"/cursor", &stored.cursor}}) {
+        node = session.get(path + name);
+        if (!node) return std::move(node).error();
+        if (*node) *to = std::move((*node)->data);
+    }
+    return stored;
+}
+
+Result<ClientTable> ZookeeperMetaStore::read_clients(ha::Term& term) {
+    Result<std::vector<std::string>> names = term.session().children(path_);
     if (!names) return std::move(names).error();
     ClientTable table;
     for (const std::string& name : *names) {
         const std::optional<ClientId> client = client_of_node(name);
-        if (!client) continue;
-        const std::string path = path_ + "/" + name;
-        Result<std::optional<std::string>> filter = read(session, path + "/filter");
-        if (!filter) return std::move(filter).error();
-        Result<std::optional<std::string>> cursor = read(session, path + "/cursor");
-        if (!cursor) return std::move(cursor).error();
-        Result<ClientRecord> record = client_from_nodes(*client, *filter, *cursor);
-        if (!record) return std::move(record).error().in("ZooKeeper " + path + "/cursor");
-        stored_[*client] = {*filter, *cursor, std::nullopt};
+        if (!client || std::to_string(client->value) != name) continue;
+        Result<Stored> stored = read(term.session(), *client);
+        if (!stored) return std::move(stored).error();
+        Result<ClientRecord> record = client_from_nodes(*client, stored->filter, stored->cursor);
+        if (!record)
+            return std::move(record).error().in("ZooKeeper " + client_path(*client) + "/cursor");
+        stored_[*client] = std::move(stored).value();
         table.clients.push_back(std::move(record).value());
     }
     const auto by_id = [](const ClientRecord& a, const ClientRecord& b) { return a.id < b.id; };
@@ -88,30 +104,29 @@ Result<ClientTable> ZookeeperMetaStore::read_clients(Session& session) {
 
 Result<ClientTable> ZookeeperMetaStore::load() {
     const std::scoped_lock one_at_a_time(flush_mutex_);
-    Result<ha::DestinationClaim::Taken> taken = claim_.take();
-    if (!taken) return std::move(taken).error();
-    Result<ClientTable> table = read_clients(*taken->session);
-    if (!table) {
-        if (const Result<void> released = claim_.release(); !released)
-            return std::move(table).error().in(released.error().detail);
-        return table;
-    }
+    Result<std::shared_ptr<ha::Term>> term = leadership_->acquire();
+    if (!term) return std::move(term).error();
+    Result<ClientTable> table = read_clients(**term);
+    if (!table) return table;
     const std::scoped_lock lock(mutex_);
     records_ = ClientRecords(*table);
-    open_ = true;
+    term_ = std::move(term).value();
     return table;
 }
 
 Result<void> ZookeeperMetaStore::held() const {
-    {
-        const std::scoped_lock lock(mutex_);
-        if (displaced_) return *displaced_;
-    }
-    return claim_.held();
+    const std::shared_ptr<ha::Term> term = this->term();
+    return term ? term->held() : not_open();
 }
 
 std::unique_ptr<schema::SchemaStore> ZookeeperMetaStore::schema_store() {
-    return std::make_unique<ZookeeperSchemaStore>([this] { return claim_.session(); }, path_);
+    const auto session = [this]() -> Result<std::shared_ptr<Session>> {
+        const std::shared_ptr<ha::Term> term = this->term();
+        if (!term) return not_open();
+        if (Result<void> ours = term->held(); !ours) return std::move(ours).error();
+        return term->shared_session();
+    };
+    return std::make_unique<ZookeeperSchemaStore>(session, path_);
 }
 
 Result<void> ZookeeperMetaStore::subscribe(
@@ -119,7 +134,7 @@ Result<void> ZookeeperMetaStore::subscribe(
 ) {
     {
         const std::scoped_lock lock(mutex_);
-        if (!open_) return not_open();
+        if (!term_) return not_open();
         records_.subscribe(client, filter);
         dirty_ = true;
     }
@@ -129,7 +144,7 @@ Result<void> ZookeeperMetaStore::subscribe(
 Result<void> ZookeeperMetaStore::unsubscribe(ClientId client) {
     {
         const std::scoped_lock lock(mutex_);
-        if (!open_) return not_open();
+        if (!term_) return not_open();
         records_.unsubscribe(client);
         dirty_ = true;
     }
@@ -139,7 +154,6 @@ Result<void> ZookeeperMetaStore::unsubscribe(ClientId client) {
 Result<void> ZookeeperMetaStore::save_cursor(ClientId client, const LogPosition& at) {
     if (Result<void> ours = held(); !ours) return ours;
     const std::scoped_lock lock(mutex_);
-    if (!open_) return not_open();
     records_.save_cursor(client, at);
     dirty_ = true;
     return {};
@@ -151,53 +165,82 @@ std::optional<LogPosition> ZookeeperMetaStore::cursor(ClientId client) const {
     return found == nullptr ? std::nullopt : std::optional(*found);
 }
 
-Result<void> ZookeeperMetaStore::compare_cursors(Session& session) const {
-    for (const auto& [client, known] : stored_) {
-        const std::string path = client_path(client) + "/cursor";
-        Result<std::optional<std::string>> now = read(session, path);
-        if (!now) return std::move(now).error();
-        if (*now == known.cursor || (known.tried && *now == known.tried)) continue;
-        return Error{
-            Errc::Conflict,
-            Retry::Backoff,
-            "another server has moved the cursor meanwhile (ZooKeeper " + path + ")"
-        };
-    }
-    return {};
+bool ZookeeperMetaStore::dirty() const {
+    const std::scoped_lock lock(mutex_);
+    return dirty_;
 }
 
-Result<void> ZookeeperMetaStore::write(Session& session, const ClientRecord& client) {
+Result<void> ZookeeperMetaStore::write(ha::Term& term, const ClientRecord& client) {
+    using Kind = ha::ZookeeperStep::Kind;
     const std::string path = client_path(client.id);
-    const bool known = stored_.contains(client.id);
-    if (!known) {
-        Result<bool> made = session.create(path, std::nullopt, ha::NodeMode::Persistent);
-        if (!made) return std::move(made).error();
-    }
     Stored& stored = stored_[client.id];
-    // As in the reference, a blank filter leaves the one that is there.
-    if (client.filter && !trim(*client.filter).empty() && stored.filter != client.filter) {
-        if (Result<void> put = session.put(path + "/filter", *client.filter); !put) return put;
-        stored.filter = client.filter;
+    const auto put = [](const std::string& node, const std::string& data, bool there) {
+        return ha::ZookeeperStep{there ? Kind::Set : Kind::Create, node, data, -1};
+    };
+    for (int tries = 0; tries < kTries; ++tries) {
+        if (!std::exchange(stored.sure, true)) {
+            Result<Stored> now = read(term.session(), client.id);
+            stored.sure = false;
+            if (!now) return std::move(now).error();
+            stored = std::move(now).value();
+        }
+        Stored wanted = stored;
+        std::vector<ha::ZookeeperStep> steps;
+        if (!stored.node) steps.push_back({Kind::Create, path, std::nullopt, -1});
+        wanted.node = true;
+        // As in the reference, a blank filter leaves the one that is there.
+        if (client.filter && !trim(*client.filter).empty() && stored.filter != client.filter) {
+            steps.push_back(put(path + "/filter", *client.filter, stored.filter.has_value()));
+            wanted.filter = client.filter;
+        }
+        if (client.cursor) {
+            const std::string cursor = canal::to_json(*client.cursor, true);
+            if (stored.cursor != cursor) {
+                steps.push_back(put(path + "/cursor", cursor, stored.cursor.has_value()));
+                wanted.cursor = cursor;
+            }
+        }
+        if (steps.empty()) return {};
+        stored.sure = false;
+        Result<ha::ZookeeperSteps> outcome = term.write(steps);
+        if (!outcome) return std::move(outcome).error();
+        if (!outcome->failed) {
+            stored = std::move(wanted);
+            return {};
+        }
+        // The client's own node is also made by clients.
+        const Errc code = outcome->why.code;
+        if (code != Errc::Conflict && code != Errc::NotFound) return outcome->why;
     }
-    if (!client.cursor) return {};
-    std::string cursor = canal::to_json(*client.cursor, true);
-    if (stored.cursor == cursor && !stored.tried) return {};
-    stored.tried = cursor;
-    if (Result<void> put = session.put(path + "/cursor", cursor); !put) return put;
-    stored.cursor = std::move(cursor);
-    stored.tried.reset();
-    return {};
+    return changes_all_the_time(path);
 }
 
-Result<void> ZookeeperMetaStore::write_changes(Session& session) {
+// With all that is below, which is clients' too.
+Result<void> ZookeeperMetaStore::remove(ha::Term& term, ClientId client) {
+    const std::string path = client_path(client);
+    for (int tries = 0; tries < kTries; ++tries) {
+        Result<std::vector<std::string>> nodes = term.session().tree(path);
+        if (!nodes) return std::move(nodes).error();
+        if (nodes->empty()) return {};
+        std::vector<ha::ZookeeperStep> steps;
+        for (auto node = nodes->rbegin(); node != nodes->rend(); ++node)
+            steps.push_back({ha::ZookeeperStep::Kind::Remove, *node, std::nullopt, -1});
+        Result<ha::ZookeeperSteps> outcome = term.write(steps);
+        if (!outcome) return std::move(outcome).error();
+        if (!outcome->failed) return {};
+        const Errc code = outcome->why.code;
+        if (code != Errc::Conflict && code != Errc::NotFound) return outcome->why;
+    }
+    return changes_all_the_time(path);
+}
+
+Result<void> ZookeeperMetaStore::write_changes(ha::Term& term) {
     ClientTable table;
     {
         const std::scoped_lock lock(mutex_);
-        if (!dirty_ && !unsure_) return {};
+        if (!std::exchange(dirty_, false)) return {};
         table = records_.subscribed_clients();
-        dirty_ = false;
     }
-    unsure_ = true;
     for (auto stored = stored_.begin(); stored != stored_.end();) {
         const ClientId client = stored->first;
         const auto same = [client](const ClientRecord& one) { return one.id == client; };
@@ -205,51 +248,34 @@ Result<void> ZookeeperMetaStore::write_changes(Session& session) {
             ++stored;
             continue;
         }
-        if (Result<void> gone = session.remove_tree(client_path(client)); !gone) return gone;
+        if (Result<void> gone = remove(term, client); !gone) return gone;
         stored = stored_.erase(stored);
     }
     for (const ClientRecord& client : table.clients) {
-        if (Result<void> written = write(session, client); !written) return written;
+        if (Result<void> written = write(term, client); !written) return written;
     }
-    unsure_ = false;
     return {};
 }
 
 Result<void> ZookeeperMetaStore::flush() {
     const std::scoped_lock one_at_a_time(flush_mutex_);
-    {
+    const std::shared_ptr<ha::Term> term = this->term();
+    if (!term) return not_open();
+    Result<void> written = write_changes(*term);
+    if (!written) {
         const std::scoped_lock lock(mutex_);
-        if (!open_) return not_open();
-        if (displaced_) return *displaced_;
+        dirty_ = true;
     }
-    const auto end_if_displaced = [this](const Error& error) {
-        if (error.code != Errc::Conflict) return;
-        const std::scoped_lock lock(mutex_);
-        displaced_ = error;
-    };
-    Result<ha::DestinationClaim::Taken> taken = claim_.take();
-    if (!taken) {
-        end_if_displaced(taken.error());
-        return std::move(taken).error();
-    }
-    if (taken->anew) {
-        if (Result<void> same = compare_cursors(*taken->session); !same) {
-            end_if_displaced(same.error());
-            return same;
-        }
-    }
-    return write_changes(*taken->session);
+    return written;
 }
 
 Result<void> ZookeeperMetaStore::close() {
-    Result<void> flushed = flush();
+    Result<void> flushed = held();
+    if (flushed) flushed = flush();
     const std::scoped_lock one_at_a_time(flush_mutex_);
-    {
-        const std::scoped_lock lock(mutex_);
-        open_ = false;
-    }
-    Result<void> released = claim_.release();
-    return flushed ? std::move(released) : std::move(flushed);
+    const std::scoped_lock lock(mutex_);
+    term_.reset();
+    return flushed;
 }
 
 }  // namespace obcanal::meta

@@ -1,11 +1,12 @@
 // Canal's default-instance.xml: what clients have acknowledged lives in memory and is written to
 // /otter/canal/destinations/{destination}/{client} in Java's format, subscriptions at once and
-// cursors with each flush(). The destination is claimed first (ha/destination_claim.h), and nothing
-// is accepted, nor written, while another server may have it. Thread-safe; load(), subscribe(),
-// unsubscribe(), flush() and close() wait for ZooKeeper, on a BlockingLane.
+// cursors with each flush(). load() takes the leadership of the destination (ha/leadership.h), and
+// nothing is accepted, nor written, while another server may have it; who owns the leadership gives
+// it up. Thread-safe; load(), subscribe(), unsubscribe(), flush() and close() wait for ZooKeeper,
+// on a BlockingLane.
 #pragma once
 
-#include "ha/destination_claim.h"
+#include "ha/leadership.h"
 #include "server/meta/client_records.h"
 #include "server/meta/meta_store.h"
 
@@ -28,12 +29,8 @@ Result<ClientRecord> client_from_nodes(
 
 class ZookeeperMetaStore final : public MetaStore {
  public:
-    // `address`: see ha::register_address().
-    ZookeeperMetaStore(
-        std::shared_ptr<ha::ZookeeperClient> client,
-        const std::string& destination,
-        std::string address
-    );
+    // `leadership`: of the destination.
+    ZookeeperMetaStore(std::shared_ptr<ha::Leadership> leadership, const std::string& destination);
 
     // Conflict: another server has the destination. A cursor that can't be understood is an error.
     Result<ClientTable> load() override;
@@ -42,9 +39,10 @@ class ZookeeperMetaStore final : public MetaStore {
     Result<void> unsubscribe(canal::ClientId client) override;
     Result<void> save_cursor(canal::ClientId client, const canal::LogPosition& at) override;
     std::optional<canal::LogPosition> cursor(canal::ClientId client) const override;
-    // Also makes sure of the claim, and takes it again after the session was lost. Conflict:
-    // another server had or has the destination; this store is of no use any more.
+    bool dirty() const override;
+    // Conflict: another server has the destination; this store is of no use any more.
     Result<void> flush() override;
+    // Leaves out what it may not write any more: another server has, or may have, moved on.
     Result<void> close() override;
     Result<void> held() const override;
     std::unique_ptr<schema::SchemaStore> schema_store() override;
@@ -52,33 +50,31 @@ class ZookeeperMetaStore final : public MetaStore {
  private:
     using Session = ha::ZookeeperSession;
 
-    // What of a client stands in ZooKeeper. `tried`: a cursor that may stand there instead, as its
-    // write ended without an answer.
+    // What of a client stands in ZooKeeper. Not `sure`: a write of it ended without an answer.
     struct Stored {
+        bool node = false;
         std::optional<std::string> filter;
         std::optional<std::string> cursor;
-        std::optional<std::string> tried;
+        bool sure = true;
     };
 
     std::string client_path(canal::ClientId client) const;
-    Result<std::optional<std::string>> read(Session& session, const std::string& path) const;
-    Result<ClientTable> read_clients(Session& session);
-    // Conflict when somebody else has moved a cursor.
-    Result<void> compare_cursors(Session& session) const;
-    Result<void> write(Session& session, const ClientRecord& client);
-    Result<void> write_changes(Session& session);
+    Result<Stored> read(Session& session, canal::ClientId client) const;
+    Result<ClientTable> read_clients(ha::Term& term);
+    Result<void> write(ha::Term& term, const ClientRecord& client);
+    Result<void> remove(ha::Term& term, canal::ClientId client);
+    Result<void> write_changes(ha::Term& term);
+    std::shared_ptr<ha::Term> term() const;
 
     const std::string path_;
+    const std::shared_ptr<ha::Leadership> leadership_;
 
     std::mutex flush_mutex_;  // held while ZooKeeper is waited for; taken before mutex_
-    ha::DestinationClaim claim_;
     std::map<canal::ClientId, Stored> stored_;
-    bool unsure_ = false;  // a change of what is stored ended without an answer
 
     mutable std::mutex mutex_;  // what follows
-    bool open_ = false;
+    std::shared_ptr<ha::Term> term_;
     bool dirty_ = false;
-    std::optional<Error> displaced_;
     ClientRecords records_;
 };
 

@@ -5,9 +5,9 @@
 //   a flush, as a kill would meta_tool dump DIR DESTINATION...           prints every client in the
 //   form of the cases file
 //   meta_tool nodes zk:SERVERS PATH   prints what is in ZooKeeper from there on, a node a line
-//   meta_tool make zk:SERVERS PATH    makes an empty node
-//   meta_tool put zk:SERVERS PATH     writes one, of a few bytes that mean nothing
-//   meta_tool remove zk:SERVERS PATH  removes it with all that is below
+//   meta_tool make|remove zk:SERVERS PATH   makes an empty node; removes one with all that is below
+//   meta_tool put zk:SERVERS PATH           writes one, of a few bytes that mean nothing
+//   meta_tool set|hold zk:SERVERS PATH DATA writes one; has an ephemeral one until its input ends
 #include "protocol/base/text.h"
 #include "server/meta/file_meta_store.h"
 #include "server/meta/zookeeper_meta_store.h"
@@ -46,9 +46,9 @@ std::shared_ptr<obcanal::ha::ZookeeperClient> zookeeper(const std::string& place
 
 std::unique_ptr<MetaStore> store_at(const std::string& place, const std::string& destination) {
     if (!place.starts_with(kZookeeper)) return std::make_unique<FileMetaStore>(place, destination);
-    return std::make_unique<obcanal::meta::ZookeeperMetaStore>(
-        zookeeper(place), destination, "127.0.0.1:1"
-    );
+    auto leadership =
+        std::make_shared<obcanal::ha::Leadership>(zookeeper(place), destination, "127.0.0.1:1");
+    return std::make_unique<obcanal::meta::ZookeeperMetaStore>(std::move(leadership), destination);
 }
 
 Result<void> print_nodes(obcanal::ha::ZookeeperSession& session, const std::string& path) {
@@ -66,15 +66,28 @@ Result<void> print_nodes(obcanal::ha::ZookeeperSession& session, const std::stri
     return {};
 }
 
-Result<void> on_nodes(
-    const std::string& command, const std::string& place, const std::string& path
-) {
-    const auto client = zookeeper(place);
+// An ephemeral node, as another server would have it; until the standard input ends.
+Result<void> hold(obcanal::ha::ZookeeperSession& session, const std::vector<std::string>& words) {
+    auto made = session.create(words[2], words[3], obcanal::ha::NodeMode::Ephemeral);
+    if (!made) return made.error();
+    std::puts(*made ? "held" : "taken");
+    std::fflush(stdout);
+    while (std::getchar() != EOF) {
+    }
+    return {};
+}
+
+Result<void> on_nodes(const std::vector<std::string>& words) {
+    const std::string& command = words[0];
+    const std::string& path = words[2];
+    const auto client = zookeeper(words[1]);
     auto session = client->session();
     if (!session) return session.error();
     if (command == "nodes") return print_nodes(**session, path);
     if (command == "put") return (*session)->put(path, "?");
     if (command == "remove") return (*session)->remove_tree(path);
+    if (command == "set" && words.size() == 4) return (*session)->put(path, words[3]);
+    if (command == "hold" && words.size() == 4) return hold(**session, words);
     auto made = (*session)->create(path, std::nullopt, obcanal::ha::NodeMode::Persistent);
     if (!made) return made.error();
     return {};
@@ -182,8 +195,9 @@ Result<void> run(const std::vector<std::string>& words) {
     const std::string& command = words[0];
     if (command == "write" || command == "write-oblog")
         return write(words[1], words[2], command == "write-oblog");
-    if (command == "nodes" || command == "make" || command == "put" || command == "remove")
-        return on_nodes(command, words[1], words[2]);
+    for (const char* of_nodes : {"nodes", "make", "put", "set", "hold", "remove"}) {
+        if (command == of_nodes) return on_nodes(words);
+    }
     if (command == "dump") {
         for (size_t at = 2; at < words.size(); ++at) {
             if (auto done = dump(words[1], words[at]); !done) return done;
@@ -204,7 +218,8 @@ int main(int argc, char** argv) {
     const std::vector<std::string> words(argv + 1, argv + argc);
     if (words.size() < 3) {
         std::fputs(
-            "usage: meta_tool write|write-oblog|save|dump|nodes|make|put|remove DIR ...\n", stderr
+            "usage: meta_tool write|write-oblog|save|dump|nodes|make|put|set|hold|remove DIR ...\n",
+            stderr
         );
         return 2;
     }

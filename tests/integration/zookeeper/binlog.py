@@ -14,6 +14,14 @@ import obcanal  # noqa: E402
 import zookeeper as cluster  # noqa: E402
 
 SCHEMA = cluster.TREE + "/schema"
+checks = 0
+
+
+def expect(what, got, wanted):
+    global checks
+    checks += 1
+    if got != wanted:
+        raise RuntimeError("%s: %r instead of %r" % (what, got, wanted))
 
 
 def new_server(scratch, name, database, zookeeper):
@@ -41,7 +49,7 @@ def follow(scratch, server, table, wanted, name):
     with live.tail(scratch, server, name) as tail:
         obcanal.wait_until(lambda: len(rows(tail, table)) >= len(wanted),
                            lambda: "%r, has %r" % (wanted, rows(tail, table)), 60)
-        cluster.expect("rows of " + name, rows(tail, table), wanted)
+        expect("rows of " + name, rows(tail, table), wanted)
 
 
 def acked(zookeeper, database):
@@ -85,7 +93,7 @@ def take_over(first, second, database, zookeeper, scratch):
                  "INSERT INTO shop.gone VALUES (1,7,'f')")
     known = len(frames(zookeeper))
     first.start()
-    cluster.wait(first, "failed", "serves this destination")
+    cluster.wait(first, "standby", "serves this destination")
     second.stop()
     cluster.wait(first, "running")
     follow(scratch, first, "gone", ["id=6 w=e", "late=1 id=7 w=f"], "three")
@@ -94,14 +102,14 @@ def take_over(first, second, database, zookeeper, scratch):
 
 def damage(first, second, database, zookeeper, scratch):
     second.start()
-    cluster.wait(second, "failed", "serves this destination")
+    cluster.wait(second, "standby", "serves this destination")
     database.sql("INSERT INTO shop.t VALUES (1,8)")
     broken = frames(zookeeper)[1]
-    cluster.expect("put", zookeeper.meta_tool("put", broken)[0], 0)
+    expect("put", zookeeper.meta_tool("put", broken)[0], 0)
     first.stop()
-    obcanal.wait_until(lambda: "ZooKeeper %s: is no part of a schema history" % broken in (cluster.status(second).get("failure") or ""),
+    obcanal.wait_until(lambda: "ZooKeeper %s: is no part of a schema history" % broken in (cluster.status(second)["example"].get("failure") or ""),
                        lambda: "the damage to be named, not %r" % cluster.status(second))
-    cluster.expect("remove", zookeeper.meta_tool("remove", SCHEMA)[0], 0)
+    expect("remove", zookeeper.meta_tool("remove", SCHEMA)[0], 0)
     follow(scratch, second, "t", ["x=1 id=8"], "four")
     settle(zookeeper, database)
 
@@ -111,29 +119,28 @@ def stays_small(second, database, zookeeper, scratch):
     database.sql("CREATE TABLE shop.w (a0 INT);" + "".join("ALTER TABLE shop.w CHANGE %s %s INT;" % pair
                                                           for pair in zip(names, names[1:])) + "INSERT INTO shop.w VALUES (1)")
     follow(scratch, second, "w", ["a300=1"], "five")
-    cluster.expect("frames", len(frames(zookeeper)) < 256, True)
-    cluster.expect("generations", len({path.split("/")[6] for path in frames(zookeeper)}), 1)
+    expect("frames", len(frames(zookeeper)) < 256, True)
+    expect("generations", len({path.split("/")[6] for path in frames(zookeeper)}), 1)
 
 
 def main():
     with obcanal.Scratch("zookeeper-binlog") as scratch:
         database = live.Database(scratch, "mariadb").start().user()
         database.sql("CREATE DATABASE shop")
-        zookeeper = cluster.Zookeeper(scratch.path)
-        zookeeper.start()
+        zookeeper = cluster.Zookeeper(scratch.path, sys.argv[1]).start()
         try:
             subprocess.run([sys.argv[2]], check=True, timeout=120, env=dict(os.environ, ZOOKEEPER="127.0.0.1:%d" % zookeeper.port))
             first = new_server(scratch, "first", database, zookeeper).start()
             cluster.wait(first, "running")
             live.streaming(first)
             second = new_server(scratch, "second", database, zookeeper).start()
-            cluster.wait(second, "failed", "serves this destination")
+            cluster.wait(second, "standby", "serves this destination")
             take_over(first, second, database, zookeeper, scratch)
             damage(first, second, database, zookeeper, scratch)
             stays_small(second, database, zookeeper, scratch)
         finally:
-            zookeeper.run("stop.sh", "--kill")
-    print("zookeeper binlog: %d checks" % cluster.checks)
+            zookeeper.stop("--kill")
+    print("zookeeper binlog: %d checks" % checks)
 
 
 main()

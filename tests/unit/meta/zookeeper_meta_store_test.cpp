@@ -42,24 +42,14 @@ TEST(ZookeeperNodesTest, WhatIsAbsent) {
     EXPECT_FALSE(client_from_nodes({7}, std::nullopt, "{\"postion\":3}").ok());
 }
 
-TEST(ZookeeperNodesTest, WhoServes) {
-    EXPECT_EQ(ha::destination_path("shop"), "/otter/canal/destinations/shop");
-    const std::string payload = ha::running_payload("10.0.0.1:11111");
-    EXPECT_EQ(payload, R"({"active":true,"address":"10.0.0.1:11111"})");
-    EXPECT_EQ(ha::running_address(payload), "10.0.0.1:11111");
-    EXPECT_EQ(ha::running_address(R"({"address":"h:1","active":true,"cid":5})"), "h:1");
-    for (const char* bad : {"", "null", "{}", R"({"address":7})", "{"})
-        EXPECT_EQ(ha::running_address(bad), "unknown") << bad;
-    EXPECT_EQ(ha::register_address("10.0.0.9", "10.0.0.1", 11111), "10.0.0.9:11111");
-    EXPECT_EQ(ha::register_address("", "10.0.0.1", 11111), "10.0.0.1:11111");
-    EXPECT_TRUE(ha::register_address("", "", 11111).ends_with(":11111"));
-}
-
 // An address that is none: nothing may be taken for stored.
 TEST(ZookeeperMetaStoreTest, WithoutZookeeper) {
     ha::ZookeeperPlace place;
     place.servers = "127.0.0.1:x";
-    ZookeeperMetaStore store(std::make_shared<ha::ZookeeperClient>(place), "shop", "127.0.0.1:2");
+    const auto client = std::make_shared<ha::ZookeeperClient>(place);
+    ZookeeperMetaStore store(
+        std::make_shared<ha::Leadership>(client, "shop", "127.0.0.1:2"), "shop"
+    );
     const Result<ClientTable> loaded = store.load();
     ASSERT_FALSE(loaded.ok());
     EXPECT_NE(loaded.error().detail.find("ZooKeeper at 127.0.0.1:x"), std::string::npos);

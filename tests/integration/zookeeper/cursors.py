@@ -1,19 +1,16 @@
 """Cursors in a real ZooKeeper: away at start and later, restarts and a second server, a tree that is protected.
 
-zookeeper.py META_TOOL: what stands in ZooKeeper is read with `meta_tool nodes`.
+cursors.py META_TOOL
 """
 import json
 import os
-import subprocess
 import sys
-import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "support"))
 import canal_wire as wire  # noqa: E402
 import obcanal  # noqa: E402
+from zookeeper import TREE, Zookeeper, new_server, status, wait  # noqa: E402
 
-TREE = "/otter/canal/destinations/example"
-SESSION_MS = 2000
 checks = 0
 
 
@@ -24,71 +21,12 @@ def expect(what, got, wanted):
         raise RuntimeError("%s: %r instead of %r" % (what, got, wanted))
 
 
-class Zookeeper:
-    def __init__(self, scratch):
-        self.scripts = os.path.join(obcanal.SUPPORT, "services", "zookeeper")
-        self.port, self.data = obcanal.free_port(), os.path.join(scratch, "zookeeper")
-        self.first = ["--ports", str(self.port), "--tick", "500"]
-
-    def run(self, script, *options):
-        subprocess.run([os.path.join(self.scripts, script), "--data", self.data] + list(options), check=True, timeout=120)
-
-    def start(self):
-        self.run("start.sh", *self.first)
-        self.first = []
-
-    def stop(self):
-        self.run("stop.sh")
-
-    def meta_tool(self, command, path, chroot="", digest=""):
-        done = subprocess.run([sys.argv[1], command, "zk:127.0.0.1:%d%s" % (self.port, chroot), path], capture_output=True,
-                              text=True, timeout=60, env=dict(os.environ, **({"ZOOKEEPER_DIGEST": digest} if digest else {})))
-        return done.returncode, done.stdout, done.stderr
-
-    def nodes(self, chroot="", digest=""):
-        _, text, _ = self.meta_tool("nodes", TREE, chroot, digest)
-        return dict(line.split("\t", 1) for line in text.splitlines())
-
-    def offset(self):
-        """Of the cursor of client 1001, as text: (type, position)."""
-        cursor = self.nodes().get(TREE + "/1001/cursor")
-        if cursor is None:
-            return None
-        value = json.loads(cursor)
-        expect("the first member", next(iter(value)), "@type")
-        return value["postion"]["journalName"], value["postion"]["position"], value["postion"]["timestamp"], cursor
-
-
-def new_server(scratch, name, logproxy, zookeeper, chroot="", instance=None, **keys):
-    place = os.path.join(scratch.path, name)
-    os.makedirs(place)
-    metrics = obcanal.free_port()
-    server = scratch.keep(obcanal.Server(place, logproxy and logproxy.port, password=None, instance=instance, server=dict({
-        "canal.metrics.pull.port": metrics, "canal.zkServers": "127.0.0.1:%d%s" % (zookeeper.port, chroot),
-        "canal.zookeeper.session.timeout": SESSION_MS, "canal.zookeeper.flush.period": 100,
-        "canal.instance.global.spring.xml": "classpath:spring/default-instance.xml"}, **keys)))
-    server.metrics = metrics
-    return server
-
-
-def status(server):
-    with urllib.request.urlopen("http://127.0.0.1:%d/status" % server.metrics, timeout=20) as answer:
-        return json.load(answer)["destinations"][0]
-
-
-def wait(server, phase, cause=""):
-    def there():
-        one = status(server)
-        return one["phase"] == phase and cause in (one.get("failure") or "")
-    obcanal.wait_until(there, lambda: "phase %s with %r, is %s" % (phase, cause, status(server)))
-
-
-def refused(server, cause):
+def refused(server):
     try:
         wire.Client(server.port, password=None).subscribe()
         raise RuntimeError("a destination that is not served was subscribed")
     except wire.Refused as refusal:
-        expect("the answer", "destination:example should start first" in refusal.text and cause in refusal.text, True)
+        expect("the answer", "destination:example should start first" in refusal.text, True)
 
 
 def client_of(server):
@@ -112,7 +50,7 @@ def ack_one(client, zookeeper):
 def away_at_start(server, zookeeper):
     server.start()
     wait(server, "failed", "ZooKeeper at 127.0.0.1:%d does not answer" % zookeeper.port)
-    refused(server, "")
+    refused(server)
     zookeeper.start()
     wait(server, "running")
     nodes = zookeeper.nodes()
@@ -139,24 +77,25 @@ def away_while_serving(server, zookeeper):
     client = client_of(server)
     batch, _ = client.get(1, 5000)
     zookeeper.stop()
-    wait(server, "failed", "no word from ZooKeeper for the time of a session")
-    refused(server, "another server may serve by now")
+    wait(server, "failed", "ZooKeeper at 127.0.0.1:%d does not answer" % zookeeper.port)
+    expect("why it ended", "no word from ZooKeeper for the time of a session" in server.text(), True)
+    refused(server)
     try:
         client.ack(batch)
         client.get(1, 100)
         raise RuntimeError("an ack was taken that might be lost")
     except wire.Refused as refusal:
-        expect("the answer", "no word from ZooKeeper" in refusal.text, True)
+        expect("the answer", "destination:example should start first" in refusal.text, True)
     zookeeper.start()
     wait(server, "running")
     return ack_one(client_of(server), zookeeper)
 
 
 def second_server(scratch, first, logproxy, zookeeper, rest):
-    second = new_server(scratch, "second", logproxy, zookeeper).start()
-    wait(second, "failed", "the server 127.0.0.1:%d serves this destination" % first.port)
-    refused(second, "")
-    expect("one is active", status(first)["phase"], "running")
+    second = new_server(scratch, "second", logproxy.port, zookeeper).start()
+    wait(second, "standby", "the server 127.0.0.1:%d serves this destination" % first.port)
+    refused(second)
+    expect("one is active", status(first)["example"]["phase"], "running")
     first.stop()
     wait(second, "running")
     expect("who runs", json.loads(zookeeper.nodes()[TREE + "/running"])["address"], "127.0.0.1:%d" % second.port)
@@ -170,17 +109,17 @@ def second_server(scratch, first, logproxy, zookeeper, rest):
 def protected(scratch, logproxy, zookeeper):
     expect("chroot", zookeeper.meta_tool("make", "/secret")[0], 0)
     digest = {"canal.zookeeper.digest": "canal:of-the-tree"}
-    owner = new_server(scratch, "owner", logproxy, zookeeper, "/secret", **digest).start()
+    owner = new_server(scratch, "owner", logproxy.port, zookeeper, "/secret", **digest).start()
     wait(owner, "running")
     client_of(owner).close()
-    code, text, error = zookeeper.meta_tool("nodes", TREE, "/secret")
+    code, text, error = zookeeper.meta_tool("nodes", TREE, chroot="/secret")
     expect("for others", (code, text, "not authenticated" in error), (1, "", True))
     expect("for its user", TREE + "/1001" in zookeeper.nodes("/secret", "canal:of-the-tree"), True)
-    other = new_server(scratch, "other", logproxy, zookeeper, "/secret").start()
+    other = new_server(scratch, "other", logproxy.port, zookeeper, "/secret").start()
     wait(other, "failed", "the node is protected; canal.zookeeper.digest names the user")
     other.stop()
     owner.stop()
-    lost = new_server(scratch, "lost", logproxy, zookeeper, "/none").start()
+    lost = new_server(scratch, "lost", logproxy.port, zookeeper, "/none").start()
     wait(lost, "failed", "the chroot does not exist")
     lost.stop()
 
@@ -188,18 +127,17 @@ def protected(scratch, logproxy, zookeeper):
 def main():
     with obcanal.Scratch("zookeeper") as scratch:
         logproxy = scratch.logproxy(obcanal.fixture("oblog/shop-ddl.logmsg"))
-        zookeeper = Zookeeper(scratch.path)
+        zookeeper = Zookeeper(scratch.path, sys.argv[1])
         try:
-            server = new_server(scratch, "first", logproxy, zookeeper)
+            server = new_server(scratch, "first", logproxy.port, zookeeper)
             away_at_start(server, zookeeper)
             restart(server, zookeeper)
             rest = away_while_serving(server, zookeeper)
             second_server(scratch, server, logproxy, zookeeper, rest)
             protected(scratch, logproxy, zookeeper)
         finally:
-            zookeeper.run("stop.sh", "--kill")
-    print("zookeeper: %d checks" % checks)
+            zookeeper.stop("--kill")
+    print("cursors: %d checks" % checks)
 
 
-if __name__ == "__main__":
-    main()
+main()
