@@ -1,6 +1,6 @@
 #include "adapter/core/canal_feed.h"
 
-#include "ha/destination_claim.h"
+#include "ha/canal_tree.h"
 #include "protocol/base/json.h"
 #include "protocol/net/asio.h"
 
@@ -49,7 +49,7 @@ Result<Endpoint> CanalFeed::find_server() {
     if (!*node) {
         return Error{Errc::NotFound, Retry::Backoff, path + ": no server runs the destination"};
     }
-    const std::string address = ha::running_address((*node)->data);
+    const std::string address = ha::parse_running((*node)->data).address;
     const std::optional<Endpoint> server = parse_endpoint(address);
     if (!server) {
         return Error{
