@@ -31,7 +31,6 @@ class Term {
     SteadyTime sure_until() const { return session_->sure_until(); }
     int32_t epoch() const { return epoch_; }
     ZookeeperSession& session() const { return *session_; }
-    std::shared_ptr<ZookeeperSession> shared_session() const { return session_; }
 
     // All of the steps, or none; `failed` counts from the first of them. Conflict: this term is
     // over. Another Error: it is not known whether they were done.

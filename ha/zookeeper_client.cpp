@@ -289,7 +289,9 @@ Result<ZookeeperSession::Reply> ZookeeperSession::call(
     if (const int code = start(state_->handle, context.get()); code != ZOK)
         return failed(code, path);
     static_cast<void>(context.release());  // its completion's
-    if (reply.wait_for(kCallTimeout) != std::future_status::ready)
+    // A session that is half over must not be waited for by those who have to give up.
+    const auto patience = std::min<std::chrono::milliseconds>(kCallTimeout, timeout() / 2);
+    if (reply.wait_for(patience) != std::future_status::ready)
         return failed(ZOPERATIONTIMEOUT, path);
     Reply got = reply.get();
     if (asks == Asks::Leader && State::answered(got.code)) state_->hear(asked);

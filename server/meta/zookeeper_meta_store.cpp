@@ -120,13 +120,13 @@ Result<void> ZookeeperMetaStore::held() const {
 }
 
 std::unique_ptr<schema::SchemaStore> ZookeeperMetaStore::schema_store() {
-    const auto session = [this]() -> Result<std::shared_ptr<Session>> {
+    const auto current = [this]() -> Result<std::shared_ptr<ha::Term>> {
         const std::shared_ptr<ha::Term> term = this->term();
         if (!term) return not_open();
         if (Result<void> ours = term->held(); !ours) return std::move(ours).error();
-        return term->shared_session();
+        return term;
     };
-    return std::make_unique<ZookeeperSchemaStore>(session, path_);
+    return std::make_unique<ZookeeperSchemaStore>(current, path_);
 }
 
 Result<void> ZookeeperMetaStore::subscribe(

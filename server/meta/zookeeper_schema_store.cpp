@@ -15,6 +15,7 @@ namespace obcanal::meta {
 namespace {
 
 using schema::ReadTo;
+using Kind = ha::ZookeeperStep::Kind;
 
 constexpr std::string_view kMagic = "OBZ1";
 constexpr size_t kPartHeader = 8;
@@ -61,6 +62,20 @@ std::optional<PartName> parse_name(std::string_view name) {
     return sound ? std::optional(part) : std::nullopt;
 }
 
+// Those that are there, in this order.
+Result<void> remove(ha::Term& term, const std::vector<std::string>& paths) {
+    constexpr size_t kAtOnce = 1000;
+    for (size_t first = 0; first < paths.size(); first += kAtOnce) {
+        std::vector<ha::ZookeeperStep> steps;
+        for (size_t i = first; i < std::min(first + kAtOnce, paths.size()); ++i)
+            steps.push_back({Kind::Remove, paths[i], std::nullopt, -1});
+        Result<ha::ZookeeperSteps> outcome = term.write(steps);
+        if (!outcome) return std::move(outcome).error();
+        if (outcome->failed) return std::move(outcome->why);
+    }
+    return {};
+}
+
 }  // namespace
 
 std::string part_data(std::string_view bytes) {
@@ -82,8 +97,8 @@ Result<std::string_view> part_bytes(std::string_view data) {
     return bytes;
 }
 
-ZookeeperSchemaStore::ZookeeperSchemaStore(ClaimedSession session, std::string path)
-    : session_(std::move(session)), path_(std::move(path)), schema_path_(path_ + "/schema") {}
+ZookeeperSchemaStore::ZookeeperSchemaStore(CurrentTerm term, std::string path)
+    : term_(std::move(term)), path_(std::move(path)), schema_path_(path_ + "/schema") {}
 
 std::string ZookeeperSchemaStore::generation_path(uint64_t generation) const {
     return schema_path_ + "/g" + std::to_string(generation);
@@ -154,14 +169,14 @@ Result<void> ZookeeperSchemaStore::read_frame(
 
 Result<std::vector<std::string>> ZookeeperSchemaStore::load() {
     next_frame_.reset();
-    const Result<std::shared_ptr<Session>> session = session_();
-    if (!session) return session.error();
-    const Result<std::optional<uint64_t>> generation = current_generation(**session);
+    const Result<std::shared_ptr<ha::Term>> term = term_();
+    if (!term) return term.error();
+    const Result<std::optional<uint64_t>> generation = current_generation((*term)->session());
     if (!generation) return generation.error();
     std::vector<std::string> records;
     generation_ = generation->value_or(0);
     if (generation_ == 0) return records;
-    Result<std::vector<Frame>> frames = list_frames(**session);
+    Result<std::vector<Frame>> frames = list_frames((*term)->session());
     if (!frames) return std::move(frames).error();
     if (frames->empty())
         return damaged(generation_path(generation_), "has no records, and was written with some");
@@ -170,21 +185,31 @@ Result<std::vector<std::string>> ZookeeperSchemaStore::load() {
         // From the end, so that what is left is always the beginning of a frame.
         for (auto name = frames->back().names.rbegin(); name != frames->back().names.rend();
              ++name) {
-            if (Result<void> gone = (*session)->remove(path + *name); !gone)
+            if (Result<void> gone = remove(**term, {path + *name}); !gone)
                 return std::move(gone).error();
         }
         frames->pop_back();
     }
     for (const Frame& frame : *frames) {
-        if (Result<void> read = read_frame(**session, frame, records); !read)
+        if (Result<void> read = read_frame((*term)->session(), frame, records); !read)
             return std::move(read).error();
     }
     next_frame_ = frames->size();
     return records;
 }
 
+Result<bool> ZookeeperSchemaStore::create(
+    ha::Term& term, const std::string& path, const std::optional<std::string>& data
+) const {
+    const Result<ha::ZookeeperSteps> outcome = term.write({{Kind::Create, path, data, -1}});
+    if (!outcome) return outcome.error();
+    if (!outcome->failed) return true;
+    if (outcome->why.code == Errc::Conflict) return false;
+    return outcome->why;
+}
+
 Result<void> ZookeeperSchemaStore::write_frame(
-    Session& session, uint64_t generation, uint64_t number, std::span<const std::string> records
+    ha::Term& term, uint64_t generation, uint64_t number, std::span<const std::string> records
 ) const {
     const std::string joined = schema::join_records(records);
     const std::string bytes = gzip(joined);
@@ -196,12 +221,18 @@ Result<void> ZookeeperSchemaStore::write_frame(
             "schema records of " + std::to_string(joined.size()) + " bytes at once"
         };
     }
+    if (number == 0) {
+        for (const std::string& folder : {schema_path_, generation_path(generation)}) {
+            Result<bool> made = create(term, folder, std::nullopt);
+            if (!made) return std::move(made).error().in("schema history");
+        }
+    }
     for (uint64_t part = 0; part < parts; ++part) {
         const std::string path =
             generation_path(generation) + "/" + name_of({number, part + 1, parts});
         const std::string data =
             part_data(std::string_view(bytes).substr(part * kPartBytes, kPartBytes));
-        Result<bool> made = session.create(path, data, ha::NodeMode::Persistent);
+        Result<bool> made = create(term, path, data);
         if (!made) return std::move(made).error().in("schema history");
         if (!*made) {
             return Error{
@@ -227,60 +258,63 @@ Result<void> ZookeeperSchemaStore::append(std::span<const std::string> records) 
         all->insert(all->end(), records.begin(), records.end());
         return replace(*all);
     }
-    const Result<std::shared_ptr<Session>> session = session_();
-    if (!session) return session.error();
+    const Result<std::shared_ptr<ha::Term>> term = term_();
+    if (!term) return term.error();
     const uint64_t number = *next_frame_;
     next_frame_.reset();
-    Result<void> written = write_frame(**session, generation_, number, records);
+    Result<void> written = write_frame(**term, generation_, number, records);
     if (written) next_frame_ = number + 1;
     return written;
 }
 
 Result<void> ZookeeperSchemaStore::replace(std::span<const std::string> records) {
     next_frame_.reset();
-    const Result<std::shared_ptr<Session>> session = session_();
-    if (!session) return session.error();
-    const Result<std::optional<uint64_t>> current = current_generation(**session);
+    const Result<std::shared_ptr<ha::Term>> term = term_();
+    if (!term) return term.error();
+    const Result<std::optional<uint64_t>> current = current_generation((*term)->session());
     if (!current) return current.error();
     // What others left that were not named any more.
-    if (Result<void> gone = drop_other_generations(**session, current->value_or(0)); !gone)
+    if (Result<void> gone = drop_other_generations(**term, current->value_or(0)); !gone)
         return gone;
     const uint64_t generation = current->value_or(0) + 1;
-    if (Result<void> written = write_frame(**session, generation, 0, records); !written)
+    if (Result<void> written = write_frame(**term, generation, 0, records); !written)
         return written;
     const std::string data = std::string(kFormat) + std::to_string(generation);
-    if (Result<void> named = (*session)->put(schema_path_, data); !named)
-        return std::move(named).error().in("schema history");
+    Result<ha::ZookeeperSteps> named = (*term)->write({{Kind::Set, schema_path_, data, -1}});
+    if (!named) return std::move(named).error().in("schema history");
+    if (named->failed) return std::move(named->why).in("schema history");
     generation_ = generation;
     next_frame_ = 1;
     // It is in use already: what is left behind goes with the next one.
-    static_cast<void>(drop_other_generations(**session, generation));
+    static_cast<void>(drop_other_generations(**term, generation));
     return {};
 }
 
-Result<void> ZookeeperSchemaStore::drop_other_generations(Session& session, uint64_t current)
-    const {
-    Result<std::vector<std::string>> names = session.children(schema_path_);
+Result<void> ZookeeperSchemaStore::drop_other_generations(ha::Term& term, uint64_t current) const {
+    Result<std::vector<std::string>> names = term.session().children(schema_path_);
     if (!names) return std::move(names).error();
     const std::string in_use = "g" + std::to_string(current);
     for (const std::string& name : *names) {
         if (name == in_use) continue;
-        if (Result<void> gone = session.remove_tree(schema_path_ + "/" + name); !gone) return gone;
+        Result<std::vector<std::string>> nodes = term.session().tree(schema_path_ + "/" + name);
+        if (!nodes) return std::move(nodes).error();
+        std::reverse(nodes->begin(), nodes->end());
+        if (Result<void> gone = remove(term, *nodes); !gone) return gone;
     }
     return {};
 }
 
 Result<std::vector<ReadTo>> ZookeeperSchemaStore::readers() {
-    const Result<std::shared_ptr<Session>> session = session_();
-    if (!session) return session.error();
-    Result<std::vector<std::string>> names = (*session)->children(path_);
+    const Result<std::shared_ptr<ha::Term>> term = term_();
+    if (!term) return term.error();
+    Result<std::vector<std::string>> names = (*term)->session().children(path_);
     if (!names) return std::move(names).error();
     std::vector<ReadTo> readers;
     for (const std::string& name : *names) {
         const std::optional<canal::ClientId> client = client_of_node(name);
         if (!client) continue;
         const std::string path = path_ + "/" + name + "/cursor";
-        Result<std::optional<ha::ZookeeperNode>> node = (*session)->get(path);
+        Result<std::optional<ha::ZookeeperNode>> node = (*term)->session().get(path);
         if (!node) return std::move(node).error();
         if (!*node) continue;
         const Result<ClientRecord> record = client_from_nodes(*client, std::nullopt, (*node)->data);

@@ -1,6 +1,6 @@
 // A destination's schema history in ZooKeeper, beside its cursors: whoever takes the destination
-// over has the tables as the cursors need them. Written in the session that has the destination
-// only, so that a server which has lost it can write no more. Owned by the destination's SchemaLog;
+// over has the tables as the cursors need them. Written under the term of the leader only, so that
+// a server which has lost the destination can write no more. Owned by the destination's SchemaLog;
 // all calls wait for ZooKeeper, on the lane of the meta store that has made it and outlives it.
 //
 //   {destination}/schema           "obcanal schema history 1, generation {n}"
@@ -13,7 +13,7 @@
 // missing when its writer died over it; parts missing elsewhere are damage.
 #pragma once
 
-#include "ha/zookeeper_client.h"
+#include "ha/leadership.h"
 #include "server/schema/schema_store.h"
 
 #include <cstdint>
@@ -27,8 +27,8 @@
 
 namespace obcanal::meta {
 
-// The session that has the destination; an Error when none has. On the lane.
-using ClaimedSession = std::function<Result<std::shared_ptr<ha::ZookeeperSession>>()>;
+// Of the leader that this server is; an Error when it is not. On the lane.
+using CurrentTerm = std::function<Result<std::shared_ptr<ha::Term>>()>;
 
 class ZookeeperSchemaStore final : public schema::SchemaStore {
  public:
@@ -41,7 +41,7 @@ class ZookeeperSchemaStore final : public schema::SchemaStore {
     static constexpr uint64_t kMostFrames = 256;
 
     // `path`: the destination's (ha::destination_path).
-    ZookeeperSchemaStore(ClaimedSession session, std::string path);
+    ZookeeperSchemaStore(CurrentTerm term, std::string path);
 
     Result<std::vector<std::string>> load() override;
     Result<void> append(std::span<const std::string> records) override;
@@ -65,12 +65,16 @@ class ZookeeperSchemaStore final : public schema::SchemaStore {
     Result<std::vector<Frame>> list_frames(Session& session);
     Result<void> read_frame(Session& session, const Frame& frame, std::vector<std::string>& records)
         const;
-    Result<void> write_frame(
-        Session& session, uint64_t generation, uint64_t number, std::span<const std::string> records
+    // False: it is there already.
+    Result<bool> create(
+        ha::Term& term, const std::string& path, const std::optional<std::string>& data
     ) const;
-    Result<void> drop_other_generations(Session& session, uint64_t current) const;
+    Result<void> write_frame(
+        ha::Term& term, uint64_t generation, uint64_t number, std::span<const std::string> records
+    ) const;
+    Result<void> drop_other_generations(ha::Term& term, uint64_t current) const;
 
-    const ClaimedSession session_;
+    const CurrentTerm term_;
     const std::string path_;         // of the destination
     const std::string schema_path_;  // of the history
     uint64_t generation_ = 0;        // 0: there is none yet

@@ -67,6 +67,16 @@ def ack_one(client, tree):
     return client.get(1, 5000)[1]
 
 
+def left_over(server, tree):
+    """A tree without an epoch, in which somebody has made `running` by hand."""
+    tree.change("set", TREE + "/running", '{"active":true,"address":"10.9.8.7:11111"}')
+    server.start()
+    wait(server, "standby", "running belongs to no session, so that no server may serve: remove it")
+    tree.change("remove", TREE + "/running")
+    wait(server, "running")
+    server.stop()
+
+
 def stop_and_kill(first, second, tree):
     first.start()
     wait(first, "running")
@@ -231,6 +241,7 @@ def main():
         try:
             first = zk.new_server(scratch, "first", logproxy.port, tree)
             second = zk.new_server(scratch, "second", logproxy.port, tree)
+            left_over(first, tree)
             stop_and_kill(first, second, tree)
             restarted_after_kill(first, tree)
             frozen(first, second, tree)

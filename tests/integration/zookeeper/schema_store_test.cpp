@@ -13,6 +13,7 @@
 namespace obcanal::meta {
 namespace {
 
+using ha::Term;
 using ha::ZookeeperSession;
 using testing::HasSubstr;
 using testing::StartsWith;
@@ -28,13 +29,22 @@ class SchemaStoreTest : public testing::Test {
         Result<std::shared_ptr<ZookeeperSession>> session = client_->session();
         ASSERT_TRUE(session.ok()) << session.error().detail;
         session_ = *session;
+        leadership_ = std::make_shared<ha::Leadership>(client_, "history", "127.0.0.1:1");
+        begin_anew();
+    }
+
+    void begin_anew() {
         ASSERT_TRUE(session_->remove_tree(kPath).ok());
+        Result<std::shared_ptr<Term>> term = leadership_->acquire();
+        ASSERT_TRUE(term.ok()) << term.error().detail;
+        term_ = *term;
     }
 
     ZookeeperSchemaStore open() {
         return ZookeeperSchemaStore(
-            [this]() -> Result<std::shared_ptr<ZookeeperSession>> {
-                if (claimed_) return session_;
+            [this]() -> Result<std::shared_ptr<Term>> {
+                session_->renew();
+                if (claimed_) return term_;
                 return Error{Errc::Conflict, Retry::Backoff, "another server has it"};
             },
             kPath
@@ -70,6 +80,8 @@ class SchemaStoreTest : public testing::Test {
     static constexpr const char* kPath = "/otter/canal/destinations/history";
     std::shared_ptr<ha::ZookeeperClient> client_;
     std::shared_ptr<ZookeeperSession> session_;
+    std::shared_ptr<ha::Leadership> leadership_;
+    std::shared_ptr<Term> term_;
     bool claimed_ = true;
 };
 
@@ -109,7 +121,7 @@ TEST_F(SchemaStoreTest, LastFrameIsTorn) {
     const std::vector<std::string> second = {noise(1'000'000)};
     const std::vector<std::string> third = {"third"};
     for (size_t left = 0; left < 4; ++left) {
-        ASSERT_TRUE(session_->remove_tree(kPath).ok());
+        begin_anew();
         ZookeeperSchemaStore store = open();
         ASSERT_TRUE(store.replace(first).ok());
         ASSERT_TRUE(store.append(second).ok());
@@ -190,6 +202,22 @@ TEST_F(SchemaStoreTest, WhoHasLostTheDestinationWritesNothing) {
     const Result<void> late = store.append(records);
     ASSERT_FALSE(late.ok());
     EXPECT_THAT(late.error().detail, HasSubstr("another server has written it"));
+}
+
+// Its term is over, and it does not know yet.
+TEST_F(SchemaStoreTest, WhatIsWrittenUnderAnOldTermIsNot) {
+    ZookeeperSchemaStore store = open();
+    const std::vector<std::string> records = {"first"};
+    ASSERT_TRUE(store.replace(records).ok());
+    const std::string epoch = std::string(kPath) + "/epoch";
+    ASSERT_TRUE(session_->put(epoch, "raised by another server").ok());
+    const Result<void> late = store.append(records);
+    ASSERT_FALSE(late.ok());
+    EXPECT_THAT(late.error().detail, HasSubstr("another server has taken over"));
+    const Result<std::shared_ptr<Term>> next = leadership_->acquire();
+    ASSERT_TRUE(next.ok());
+    term_ = *next;
+    EXPECT_EQ(stored(), records);
 }
 
 TEST_F(SchemaStoreTest, CursorsSayWhatIsRead) {
