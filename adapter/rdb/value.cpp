@@ -100,6 +100,17 @@ std::string ewkb_hex(std::string_view geometry) {
     return to_hex(as_bytes(out));
 }
 
+// 4 of "binary(4)".
+std::optional<uint32_t> type_width(std::string_view type) {
+    const auto open = type.find('(');
+    const auto close = type.find(')');
+    if (open == std::string_view::npos || close == std::string_view::npos || close < open) {
+        return std::nullopt;
+    }
+    const auto width = parse_uint(type.substr(open + 1, close - open - 1));
+    return width ? std::optional(static_cast<uint32_t>(*width)) : std::nullopt;
+}
+
 ValueRule::Decode text_decode(Kind source) {
     switch (source) {
         case Kind::Enum: return ValueRule::Decode::Enum;
@@ -148,13 +159,7 @@ ValueRule postgres_rule(std::string_view source_type, Kind source, const TargetC
     } else if (target.type == "bit" || target.type == "varbit") {
         const bool number = source == Kind::Bit || source == Kind::Integer;
         rule.decode = number ? Decode::BitString : Decode::None;
-        const auto open = source_type.find('(');
-        const auto close = source_type.find(')');
-        rule.width = 1;
-        if (source == Kind::Bit && open != std::string_view::npos && close > open) {
-            const auto width = parse_uint(source_type.substr(open + 1, close - open - 1));
-            rule.width = static_cast<uint32_t>(width.value_or(1));
-        }
+        rule.width = source == Kind::Bit ? type_width(source_type).value_or(1) : 1;
     } else if (target.type == "bool" && (source == Kind::Integer || source == Kind::Bit)) {
         rule.decode = Decode::Boolean;
     } else if (source == Kind::Date) {
@@ -186,6 +191,17 @@ std::string bit_string(uint64_t value, uint32_t width) {
 }
 
 Arg kept(std::string text, Arena& arena) { return {arena.emplace_back(std::move(text)), false}; }
+
+// The log has BINARY columns without the zeros at their end.
+Arg bytes_arg(const ValueRule& rule, std::string_view text, Arena& arena) {
+    const bool ascii = is_ascii(text);
+    if (ascii && text.size() >= rule.width) {
+        return {text, false};
+    }
+    std::string bytes = ascii ? std::string(text) : latin1_bytes(text);
+    bytes.resize(std::max<size_t>(bytes.size(), rule.width));
+    return kept(std::move(bytes), arena);
+}
 
 Arg zero_date(const ValueRule& rule, std::string_view text) {
     switch (rule.zero_date) {
@@ -240,6 +256,9 @@ ValueRule make_rule(
     ValueRule rule = family == SqlFamily::Mysql ? mysql_rule(source_type, source, target)
                                                 : postgres_rule(source_type, source, target);
     rule.zero_date = zero_date;
+    if (rule.decode == ValueRule::Decode::Bytes && base_type(source_type) == "binary") {
+        rule.width = type_width(source_type).value_or(0);
+    }
     if (rule.decode == ValueRule::Decode::Enum || rule.decode == ValueRule::Decode::Set) {
         rule.labels = type_members(source_type);
     }
@@ -253,9 +272,7 @@ Arg read_value(const ValueRule& rule, const core::DmlValue& value, Arena& arena)
     }
     switch (rule.decode) {
         case Decode::None: return {value.text, false};
-        case Decode::Bytes:
-            return is_ascii(value.text) ? Arg{value.text, false}
-                                        : kept(latin1_bytes(value.text), arena);
+        case Decode::Bytes: return bytes_arg(rule, value.text, arena);
         case Decode::Ewkb: return kept(ewkb_hex(latin1_bytes(value.text)), arena);
         case Decode::Date:
             return is_zero_date(value.text) ? zero_date(rule, value.text) : Arg{value.text, false};

@@ -39,7 +39,7 @@ enum class BindAs : uint8_t {
 struct ValueRule {
     enum class Decode : uint8_t {
         None,
-        Bytes,      // Latin-1 widened to UTF-8
+        Bytes,      // Latin-1 widened to UTF-8; at least `width` of them
         Enum,       // 1-based index
         Set,        // mask
         BitString,  // number to PostgreSQL's 0101, `width` digits

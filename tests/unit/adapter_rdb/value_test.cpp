@@ -67,6 +67,8 @@ TEST(Value, MysqlKeepsEveryTypesValue) {
 TEST(Value, BytesAreNarrowedToWhatTheyWere) {
     EXPECT_EQ(to_mysql("blob", "blob", "\xc3\xbf'\\"), std::string("_binary'\xff''\\\\'"));
     EXPECT_EQ(to_mysql("blob", "blob", ""), "_binary''");
+    EXPECT_EQ(to_postgres("binary(4)", "bytea", "a"), "'\\x61000000'");
+    EXPECT_EQ(to_postgres("binary(2)", "bytea", "\xc3\xbf"), "'\\xff00'");
     EXPECT_EQ(to_postgres("varbinary(4)", "bytea", "a\xc2\x80"), "'\\x6180'");
 }
 

@@ -1,0 +1,36 @@
+"""rdb.py TARGET [--operations N] [--seed S]: obcanal-adapter from a real MariaDB into TARGET (mariadb, 5.7, 8.0, seekdb, postgres):
+the matrix of types and N random operations; every table of the target equals the source's.
+"""
+import argparse
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from rdb_run import MATRIX, Run, Workload, obcanal  # noqa: E402
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("target")
+    parser.add_argument("--operations", type=int, default=1500)
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    with obcanal.Scratch("rdb-" + arguments.target) as scratch:
+        run = Run(scratch, arguments.target)
+        run.adapter.start()
+        run.create_tables()
+        run.source.sql("USE mytest;" + MATRIX)
+        run.wait_written()
+        run.check_equal()
+        workload = Workload(arguments.seed, ddl=run.mirror)
+        start = time.monotonic()
+        run.source.sql(workload.script(arguments.operations), check=False)
+        run.wait_written(600)
+        rows = run.check_equal()
+        print("%s, seed %d: %d operations, %d rows equal, %.1f s" %
+              (arguments.target, arguments.seed, arguments.operations, rows, time.monotonic() - start))
+
+
+if __name__ == "__main__":
+    main()
