@@ -46,9 +46,16 @@ std::string create_position_table(SqlFamily family) {
            (mysql ? " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin" : "");
 }
 
+std::string begin_position(SqlFamily family, std::string_view id) {
+    const bool mysql = family == SqlFamily::Mysql;
+    return std::string(mysql ? "INSERT IGNORE INTO " : "INSERT INTO ") +
+           std::string(kPositionTable) + " (id,log_file,log_offset,entries) VALUES (" +
+           literal(family, id) + ",'',0,0)" + (mysql ? "" : " ON CONFLICT (id) DO NOTHING");
+}
+
 std::string select_position(SqlFamily family, std::string_view id) {
     return "SELECT log_file,log_offset,entries FROM " + std::string(kPositionTable) +
-           " WHERE id=" + literal(family, id);
+           " WHERE id=" + literal(family, id) + " FOR UPDATE";
 }
 
 std::string store_position(SqlFamily family, std::string_view id, const SourceMark& mark) {

@@ -26,7 +26,10 @@ struct SourceMark {
 };
 
 std::string create_position_table(config::SqlFamily family);
-// Row: file, offset, entries.
+// Makes sure that there is a row, with no entries.
+std::string begin_position(config::SqlFamily family, std::string_view id);
+// Row: file, offset, entries. Waits for a transaction that stores another one: the COMMIT of a
+// session that was lost may still be under way.
 std::string select_position(config::SqlFamily family, std::string_view id);
 std::string store_position(config::SqlFamily family, std::string_view id, const SourceMark& mark);
 

@@ -119,6 +119,12 @@ Awaitable<Result<void>> RdbWriter::read_position() {
         if (Outcome failed = session.execute(create_position_table(session.family()))) {
             return failed;
         }
+        if (Outcome failed = session.execute(begin_position(session.family(), id))) {
+            return failed;
+        }
+        if (Outcome failed = session.begin()) {
+            return failed;
+        }
         if (Outcome failed = session.query(select_position(session.family(), id), rows)) {
             return failed;
         }
@@ -134,7 +140,9 @@ Awaitable<Result<void>> RdbWriter::read_position() {
         mark.file = rows[0][0].value_or("");
         mark.offset = parse_int(rows[0][1].value_or("")).value_or(0);
         mark.entries = parse_uint(rows[0][2].value_or("")).value_or(0);
-        covered_.emplace(mark);
+        if (mark.entries > 0) {
+            covered_.emplace(mark);
+        }
         log_.info(
             "goes on behind the position in the target",
             {
