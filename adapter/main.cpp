@@ -155,9 +155,8 @@ void add_verb(
     if (verb == core::DeadLetterRequest::Verb::List) {
         command->add_flag("--json", to.letters.json, "every field, one JSON object a line");
     } else {
-        CLI::Option* const ids = command->add_option("ID", to.letters.ids, "numbers of letters");
-        CLI::Option* const all = command->add_flag("--all", to.letters.all, "all of them");
-        ids->excludes(all);
+        command->add_option("ID", to.letters.ids, "numbers of letters");
+        command->add_flag("--all", to.letters.all, "all of them, instead of numbers");
     }
     command->callback([&to, verb] {
         to.letters.verb = verb;
@@ -201,8 +200,8 @@ int run(int argc, char** argv) {
     try {
         app.parse(argc, argv);
         if (arguments.on_letters && arguments.letters.verb != Verb::List &&
-            arguments.letters.ids.empty() && !arguments.letters.all)
-            throw CLI::RequiredError("ID or --all");
+            arguments.letters.ids.empty() != arguments.letters.all)
+            throw CLI::RequiredError("either ID or --all");
     } catch (const CLI::ParseError& error) {
         const int status = app.exit(error);
         return status == 0 ? 0 : kExitUsage;
