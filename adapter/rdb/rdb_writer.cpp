@@ -184,11 +184,13 @@ Awaitable<Result<void>> RdbWriter::write(const core::DmlBatch& batch) {
 Awaitable<Result<void>> RdbWriter::write_batch(const core::DmlBatch& batch) {
     const std::string place = place_of(batch);
     size_t before = 0;  // segments of this batch that are written
-    if (written_.id == batch.id && written_.rows == batch.rows && written_.place == place) {
+    const bool keeps = options_.target_position && only_task_.empty();
+    // The position in the target says it by itself, and DDL that it covers begins no segment.
+    if (!keeps && written_.id == batch.id && written_.rows == batch.rows &&
+        written_.place == place) {
         before = written_.segments;
     }
     written_ = {batch.id, batch.rows, place, before};
-    const bool keeps = options_.target_position && only_task_.empty();
     Segment segment;
     size_t number = 0;
     bool behind = false;  // the mark moved past what is stored
