@@ -13,8 +13,13 @@ namespace {
 
 class Alteration {
  public:
-    Alteration(TokenReader& tokens, TableDefinition& table, std::string_view default_schema)
-        : tokens_(tokens), table_(table), default_schema_(default_schema) {
+    Alteration(
+        TokenReader& tokens,
+        TableDefinition& table,
+        std::string_view default_schema,
+        const AlterDefaults& defaults
+    )
+        : tokens_(tokens), table_(table), default_schema_(default_schema), defaults_(defaults) {
         for (ColumnDefinition& column : table_.columns) {
             std::string was = column.name;
             columns_.push_back({std::move(column), std::move(was), false});
@@ -74,7 +79,7 @@ class Alteration {
         if (tokens_.take("RENAME")) return rename();
         if (tokens_.take("CONVERT", "TO")) return convert();
         if (const std::optional<std::string> charset = take_charset(tokens_)) {
-            if (!charset->empty()) table_.charset = *charset;
+            set_charset(*charset);
             return;
         }
         // An option, of which several stand side by side: none of the rest concerns columns.
@@ -82,13 +87,18 @@ class Alteration {
         tokens_.next();
         while (!tokens_.at_statement_end() && !tokens_.peek().is(',')) {
             if (const std::optional<std::string> charset = take_charset(tokens_)) {
-                if (!charset->empty()) table_.charset = *charset;
+                set_charset(*charset);
             } else if (tokens_.peek().is('(')) {
                 tokens_.skip_parenthesis();
             } else {
                 tokens_.next();
             }
         }
+    }
+
+    void set_charset(const std::string& charset) {
+        if (charset.empty()) return;
+        table_.charset = charset == "default" ? defaults_.option : charset;
     }
 
     // -- columns by name
@@ -316,10 +326,10 @@ class Alteration {
     }
 
     void convert() {
-        const std::optional<std::string> charset = take_charset(tokens_);
-        // To binary the types change as well; to the database's default we do not know what it is.
-        if (!charset || charset->empty() || *charset == "binary" || *charset == "default")
-            return lost();
+        std::optional<std::string> charset = take_charset(tokens_);
+        if (charset && *charset == "default") charset = defaults_.convert;
+        // To binary the types change as well; a default may be one that we do not know.
+        if (!charset || charset->empty() || *charset == "binary") return lost();
         table_.charset = *charset;
         converted_ = true;
     }
@@ -342,6 +352,7 @@ class Alteration {
     TokenReader& tokens_;
     TableDefinition& table_;
     std::string_view default_schema_;
+    const AlterDefaults& defaults_;
     std::vector<Column> columns_;
     std::vector<Placing> placings_;
     std::vector<std::string> primary_;  // of ADD PRIMARY KEY, which may name columns added later
@@ -352,9 +363,12 @@ class Alteration {
 }  // namespace
 
 AlterOutcome alter_table(
-    TokenReader& tokens, TableDefinition& table, std::string_view default_schema
+    TokenReader& tokens,
+    TableDefinition& table,
+    std::string_view default_schema,
+    const AlterDefaults& defaults
 ) {
-    return Alteration(tokens, table, default_schema).run();
+    return Alteration(tokens, table, default_schema, defaults).run();
 }
 
 }  // namespace obcanal::schema

@@ -6,6 +6,7 @@
 #include "server/schema/table_definition.h"
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace obcanal::schema {
@@ -16,10 +17,19 @@ struct AlterOutcome {
     bool understood = true;
 };
 
+// What the word DEFAULT means for a character set; empty: not known.
+struct AlterDefaults {
+    std::string option{};   // CHARACTER SET DEFAULT
+    std::string convert{};  // CONVERT TO CHARACTER SET DEFAULT
+};
+
 // All items up to the end of the statement. Items name columns as they were before the statement,
 // except behind FIRST and AFTER.
 AlterOutcome alter_table(
-    TokenReader& tokens, TableDefinition& table, std::string_view default_schema
+    TokenReader& tokens,
+    TableDefinition& table,
+    std::string_view default_schema,
+    const AlterDefaults& defaults = {}
 );
 
 }  // namespace obcanal::schema

@@ -101,7 +101,11 @@ class Catalog::Statement {
 
     void set(const TableName& name, std::optional<TableDefinition> definition) {
         Entry& entry = catalog_.tables_[catalog_.key(name)];
-        if (!definition && is_later(entry)) return note(name, State::Known);
+        if (!definition && is_later(entry)) {
+            note(name, entry.definition ? State::Known : State::Unknown);
+            changes_.back().late = entry.definition.has_value();
+            return;
+        }
         note(name, definition ? State::Known : State::Unknown);
         if (definition) {
             definition->schema = name.schema;
@@ -174,7 +178,7 @@ class Catalog::Statement {
         bool versioned = false;
         while (!tokens_.at_statement_end()) {
             if (const std::optional<std::string> charset = take_charset(tokens_)) {
-                if (!charset->empty()) table.charset = *charset;
+                if (!charset->empty() && *charset != "default") table.charset = *charset;
             } else if (tokens_.peek().is('(')) {
                 TokenReader inside = tokens_;
                 inside.next();
@@ -226,7 +230,9 @@ class Catalog::Statement {
         note({name, {}}, State::Known);
         while (!tokens_.at_statement_end()) {
             if (const std::optional<std::string> charset = take_charset(tokens_)) {
-                if (!charset->empty()) catalog_.database_charsets_[name] = *charset;
+                if (charset->empty()) continue;
+                const bool server = *charset == "default";
+                catalog_.database_charsets_[name] = server ? catalog_.options_.charset : *charset;
             } else {
                 tokens_.next();
             }
@@ -246,7 +252,12 @@ class Catalog::Statement {
         const TableDefinition* before = current(*name);
         const bool known = before != nullptr;
         TableDefinition table = known ? *before : TableDefinition{};
-        const AlterOutcome outcome = alter_table(tokens_, table, default_schema_);
+        // MySQL: the database of the session, not the table's.
+        const std::string& converts_to = catalog_.options_.mariadb ? name->schema : default_schema_;
+        const AlterDefaults defaults{
+            catalog_.charset_of(name->schema), catalog_.charset_of(converts_to)
+        };
+        const AlterOutcome outcome = alter_table(tokens_, table, default_schema_, defaults);
         if (outcome.renamed_to) erase(*name);
         const TableName& now = outcome.renamed_to ? *outcome.renamed_to : *name;
         std::optional<TableDefinition> result;

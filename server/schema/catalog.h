@@ -22,11 +22,15 @@ struct TableChange {
 
     TableName name;  // without a table: the database itself
     State state = State::Known;
+    // What is known of it is what the source said after the statement: rows before it may have had
+    // other columns.
+    bool late = false;
 };
 
 struct CatalogOptions {
     bool names_ignore_case = false;  // the source's lower_case_table_names is not 0
     std::string charset;             // the source's default; empty: not known
+    bool mariadb = false;            // CONVERT TO ... DEFAULT means another database than in MySQL
 };
 
 class Catalog {

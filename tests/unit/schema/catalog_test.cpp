@@ -519,5 +519,52 @@ TEST(Catalog, DeepNestingNeedsNoStack) {
     EXPECT_EQ(text_of(catalog.find("s", "t")), "a:int b:int c:int");
 }
 
+// What a server of each make did with these statements, given databases a (latin1) and b (gbk).
+TEST(Catalog, DefaultCharsets) {
+    for (const bool mariadb : {false, true}) {
+        Catalog catalog({false, "utf8mb4", mariadb});
+        catalog.apply("CREATE DATABASE a CHARACTER SET latin1", "");
+        catalog.apply("CREATE DATABASE b CHARACTER SET gbk", "");
+        const auto made = [&catalog](const std::string& sql, const char* from) {
+            catalog.apply("CREATE OR REPLACE TABLE a.t (v VARCHAR(9), x TEXT) CHARSET utf8", "");
+            catalog.apply(sql, from);
+            return charsets_of(catalog.find("a", "t"));
+        };
+        const std::string convert = "ALTER TABLE a.t CONVERT TO CHARACTER SET DEFAULT";
+        EXPECT_EQ(made(convert, "a"), "v:latin1 x:latin1");
+        EXPECT_EQ(made(convert, "b"), mariadb ? "v:latin1 x:latin1" : "v:gbk x:gbk");
+        EXPECT_EQ(made(convert, ""), mariadb ? "v:latin1 x:latin1" : "v:utf8mb4 x:utf8mb4");
+        EXPECT_EQ(
+            made("ALTER TABLE a.t DEFAULT CHARACTER SET = DEFAULT, ADD z TEXT", "b"),
+            "v:utf8 x:utf8 z:latin1"
+        );
+        catalog.apply("CREATE TABLE a.d (v TEXT) DEFAULT CHARSET=DEFAULT", "b");
+        EXPECT_EQ(charsets_of(catalog.find("a", "d")), "v:latin1");
+        catalog.apply("ALTER DATABASE a CHARACTER SET = DEFAULT", "");
+        EXPECT_EQ(made(convert, "a"), "v:utf8mb4 x:utf8mb4");
+    }
+    // Nobody said what the default is: the table has to be asked for.
+    Catalog unknown;
+    unknown.apply("CREATE TABLE a.t (v VARCHAR(9)) CHARSET utf8", "");
+    unknown.apply("ALTER TABLE a.t CONVERT TO CHARACTER SET DEFAULT", "a");
+    EXPECT_EQ(unknown.find("a", "t"), nullptr);
+}
+
+TEST(Catalog, MarksWhatTheSourceSaidLater) {
+    Catalog catalog;
+    TableDefinition table{"a", "t", "", {}};
+    table.columns.emplace_back().name = "id";
+    table.columns.back().type = "int";
+    catalog.put(table, AskedBetween{{"log.1", 500}, {"log.1", 500}});
+    const auto before = catalog.apply("ALTER TABLE a.t ADD v INT", "", {"log.1", 400});
+    ASSERT_EQ(before.size(), 1U);
+    EXPECT_TRUE(before[0].late);
+    EXPECT_EQ(text_of(catalog.find("a", "t")), "id:int");
+    const auto behind = catalog.apply("ALTER TABLE a.t ADD w INT", "", {"log.1", 600});
+    ASSERT_EQ(behind.size(), 1U);
+    EXPECT_FALSE(behind[0].late);
+    EXPECT_EQ(text_of(catalog.find("a", "t")), "id:int w:INT");
+}
+
 }  // namespace
 }  // namespace obcanal::schema
