@@ -64,6 +64,7 @@ install(FILES ${packaging}/debian/obcanal-server.service ${packaging}/debian/obc
 install(FILES ${packaging}/debian/obcanal.logrotate DESTINATION etc/logrotate.d RENAME obcanal ${deb})
 install(FILES ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/conf/DIFFERENCES.md ${PROJECT_SOURCE_DIR}/conf/KEYS.md
               ${PROJECT_SOURCE_DIR}/conf/ADAPTER_KEYS.md
+              ${PROJECT_SOURCE_DIR}/conf/BINLOG_SERVICE.md
     DESTINATION usr/share/doc/obcanal ${deb})
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION usr/share/doc/obcanal RENAME copyright ${deb})
 foreach(section 1 5 8)
@@ -86,6 +87,7 @@ install(FILES ${packaging}/tarball/common.sh DESTINATION bin ${tarball})
 install(FILES ${PROJECT_SOURCE_DIR}/conf/canal.properties ${PROJECT_SOURCE_DIR}/conf/users.yml
               ${PROJECT_SOURCE_DIR}/conf/DIFFERENCES.md ${PROJECT_SOURCE_DIR}/conf/KEYS.md
               ${PROJECT_SOURCE_DIR}/conf/ADAPTER_KEYS.md ${PROJECT_SOURCE_DIR}/conf/adapter/application.yml
+              ${PROJECT_SOURCE_DIR}/conf/BINLOG_SERVICE.md
     DESTINATION conf ${tarball})
 install(FILES ${PROJECT_SOURCE_DIR}/conf/adapter/rdb/mytest_user.yml DESTINATION conf/rdb ${tarball})
 install(FILES ${PROJECT_SOURCE_DIR}/conf/example/instance.properties DESTINATION conf/example ${tarball})

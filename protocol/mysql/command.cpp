@@ -94,7 +94,7 @@ Result<bool> QueryResult::receive(Bytes payload) {
 
 Result<bool> QueryResult::receive_head(Bytes payload) {
     constexpr uint8_t kLocalFile = 0xFB;
-    if (packet_head(payload) == kOkHead) {
+    if (packet_head(payload) == kOkHead || is_eof(payload)) {
         part_ = Part::Done;
         return true;
     }

@@ -36,8 +36,9 @@ std::string binlog_dump_command(
 // Streams what is not in `executed`.
 std::string binlog_dump_gtid_command(uint32_t server_id, const GtidSet& executed);
 
-// A result set read packet by packet. A server that answers OK where rows were expected
-// (OceanBase's Binlog Service does for statements it does not know) leaves an empty one.
+// A result set read packet by packet. A server that answers OK or EOF where rows were expected
+// (OceanBase's Binlog Service does for statements it does not know) leaves an empty one, without
+// columns.
 class QueryResult {
  public:
     using Row = std::vector<std::optional<std::string>>;

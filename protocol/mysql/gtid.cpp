@@ -119,8 +119,8 @@ Result<GtidSet> GtidSet::decode(Bytes bytes) {
         if (tagged) source.tag = std::string(in.text(in.u8() >> 1));
         const uint64_t count = in.u64_le();
         if (!source.tag.empty() && !is_tag(source.tag)) return bad_bytes("bad tag");
-        if (!in.ok() || count == 0 || count > in.remaining() / 16)
-            return bad_bytes("bad number of intervals");
+        if (!in.ok() || count > in.remaining() / 16) return bad_bytes("bad number of intervals");
+        if (count == 0) continue;  // the first log of OceanBase's Binlog Service
         Intervals& intervals = set.sources_[source];
         for (uint64_t i = 0; i < count; ++i) {
             const auto first = static_cast<int64_t>(in.u64_le());

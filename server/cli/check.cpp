@@ -1,5 +1,6 @@
 // obcanal check: reads a configuration directory as the server would, says what each destination
 // is, and reaches for its source.
+#include "protocol/base/durable_file.h"
 #include "protocol/base/log.h"
 #include "protocol/base/text.h"
 #include "protocol/net/asio.h"
@@ -9,6 +10,7 @@
 #include "server/cli/output.h"
 #include "server/cli/verbs.h"
 #include "server/config/load.h"
+#include "server/meta/file_meta_store.h"
 #include "server/source/preflight.h"
 
 #include <CLI/CLI.hpp>
@@ -79,6 +81,20 @@ std::string lines_of(const Preflight& found) {
     return text;
 }
 
+// Where the destination would go on, as meta.dat says; a server at work may be ahead of it. A file
+// that cannot be read is the server's to complain of.
+std::optional<canal::LogPosition> saved_cursor(const config::InstanceConfig& config) {
+    if (config.meta != config::MetaKind::File) return std::nullopt;
+    const std::string path = config.file_data_dir + "/" + config.destination + "/meta.dat";
+    const auto text = read_file(path, meta::FileMetaStore::kMaxFileBytes);
+    if (!text || !*text) return std::nullopt;
+    const auto document = meta::parse_meta_document(**text, config.destination);
+    if (!document) return std::nullopt;
+    const canal::LogPosition* earliest = meta::earliest_cursor(document->table);
+    if (earliest == nullptr) return std::nullopt;
+    return *earliest;
+}
+
 // What is asked of all sources, and what they answered. One strand.
 struct Questions {
     std::vector<config::InstanceConfig> configs;
@@ -90,7 +106,9 @@ struct Questions {
 Awaitable<void> ask(Questions& all) {
     while (all.next < all.configs.size()) {
         const size_t mine = all.next++;
-        Preflight answer = co_await source::preflight(all.configs[mine], all.wait);
+        std::optional<canal::LogPosition> saved = saved_cursor(all.configs[mine]);
+        Preflight answer =
+            co_await source::preflight(all.configs[mine], std::move(saved), all.wait);
         all.answers[mine] = std::move(answer);
     }
 }

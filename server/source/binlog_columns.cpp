@@ -108,8 +108,9 @@ canal::ColumnSpec binlog_column(
     const schema::ColumnDefinition& definition,
     const BinlogColumnOptions& options
 ) {
-    std::string charset = definition.charset;
-    if (charset.empty()) charset = mysql::charset_of_collation(mapped.collation);
+    // The log's own word counts; the definition may be one from before or after the row.
+    std::string charset(mysql::charset_of_collation(mapped.collation));
+    if (charset.empty()) charset = definition.charset;
     const std::string base = base_type(definition.type);
     const bool binary = is_binary(base, charset);
     if (charset.empty()) charset = options.charset;

@@ -35,6 +35,15 @@ Awaitable<Result<std::string>> BinlogDefinitions::create_sql(TableName name) {
     std::string sql = "SHOW CREATE TABLE " + client::quoted_name(name.schema) + "." +
                       client::quoted_name(name.table);
     Result<mysql::QueryResult> result = co_await connection_->query(std::move(sql));
+    if (result && result->columns().empty()) {
+        co_return Error{
+            Errc::NotFound,
+            Retry::Backoff,
+            "the server does not answer SHOW CREATE TABLE. OceanBase's Binlog Service itself does "
+            "not: connect to the ODP in front of it (canal.instance.master.address), which asks "
+            "the tenant"
+        };
+    }
     if (result) co_return result->value("Create Table").value_or("");
     if (result.error().code == Errc::NotFound) co_return std::string();
     co_return std::move(result).error();

@@ -208,6 +208,16 @@ Awaitable<Result<std::vector<LogFile>>> list_logs(MysqlConnection& connection) {
     co_return files;
 }
 
+uint32_t derived_replica_id(std::string_view destination, std::string_view local) {
+    uint32_t hash = 0;
+    for (const char c : destination) hash = hash * 31 + static_cast<unsigned char>(c);
+    uint32_t address = 0;
+    const std::string_view host = local.substr(0, local.find_last_of(':'));
+    for (const std::string_view part : split(host, '.'))
+        address = address << 8 | static_cast<uint32_t>(parse_uint(part).value_or(0) & 0xFF);
+    return (hash & 0x7F) << 24 | (address & 0xFFFFFF);
+}
+
 Awaitable<Result<std::vector<Replica>>> list_replicas(MysqlConnection& connection) {
     std::vector<Replica> replicas;
     for (const char* sql : {"SHOW SLAVE HOSTS", "SHOW REPLICAS"}) {
@@ -325,11 +335,15 @@ Error log_refused(Bytes packet) {
     constexpr uint16_t kLogUnreadable = 1236;
     if (mysql::parse_error(packet).number != kLogUnreadable)
         return with_privilege(std::move(error));
+    // From "failed to open" on they are OceanBase's Binlog Service's, where the position is none
+    // any more, or never was one.
     const bool gone = says("purged") || says("could not find first log") ||
                       says("could not find next log") || says("could not open log") ||
                       says("not in the master's binlog") || says("impossible position") ||
                       says("> file size") || says("failed to find") || says("no longer contain") ||
-                      says("have been lost");
+                      says("have been lost") || says("failed to open binlog file") ||
+                      says("no longer exists") || says("current subscription is illegal") ||
+                      says("event crc32 verification failed") || says("from position < 4");
     if (gone) return error;
     error.code = Errc::Refused;
     error.retry = Retry::Backoff;

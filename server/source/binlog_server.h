@@ -57,6 +57,10 @@ Awaitable<Result<std::string>> gtids_before(MysqlConnection& connection, BinlogP
 // The oldest first.
 Awaitable<Result<std::vector<LogFile>>> list_logs(MysqlConnection& connection);
 
+// The id of a destination that configures none, as the reference makes it: the destination's hash
+// and our address.
+uint32_t derived_replica_id(std::string_view destination, std::string_view local);
+
 struct Replica {
     uint32_t server_id = 0;
     std::string host;

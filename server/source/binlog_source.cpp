@@ -24,17 +24,6 @@ constexpr int64_t kHeartbeatMs = 15'000;
 // Cursors of a destination whose log holds nothing for its clients move so often.
 constexpr std::chrono::seconds kTellPeriod{10};
 
-// As the reference makes it: the destination's hash and our address.
-uint32_t derived_replica_id(std::string_view destination, std::string_view local) {
-    uint32_t hash = 0;
-    for (const char c : destination) hash = hash * 31 + static_cast<unsigned char>(c);
-    uint32_t address = 0;
-    const std::string_view host = local.substr(0, local.find_last_of(':'));
-    for (const std::string_view part : split(host, '.'))
-        address = address << 8 | static_cast<uint32_t>(parse_uint(part).value_or(0) & 0xFF);
-    return (hash & 0x7F) << 24 | (address & 0xFFFFFF);
-}
-
 // The same for every connection of a destination, so that the server ends one that hangs.
 std::string replica_uuid(std::string_view destination, std::string_view host, uint32_t id) {
     const std::string text =
@@ -193,7 +182,7 @@ Awaitable<Result<void>> BinlogSource::check_server(MysqlConnection& connection) 
     replica_uuid_ = replica_uuid(config_.destination, replica_host_, replica_id_);
     Result<void> looked = co_await look_for_twin(connection);
     if (!looked) co_return looked;
-    schemas_.describe_server({facts_.names_ignore_case, facts_.charset});
+    schemas_.describe_server({facts_.names_ignore_case, facts_.charset, facts_.mariadb});
     if (translator_) co_return Result<void>{};
     BinlogColumnOptions columns;
     Result<std::shared_ptr<const TimeZone>> zone = TimeZone::open("");
@@ -324,6 +313,15 @@ Awaitable<Result<void>> BinlogSource::take_snapshot(schema::LogMoment start) {
     Result<schema::FetchedSchema> fetched = co_await definitions_.fetch_all(wanted);
     if (!fetched) co_return std::move(fetched).error().in("definitions of the tables");
     schemas_.begin_with(*fetched, start);
+    // Every server that answers has databases of its own.
+    if (fetched->databases.empty()) {
+        log_.warn(
+            "the server does not tell its tables: only those are known whose CREATE TABLE the log "
+            "has from here on",
+            {{"server", server().address->text()}, {"version", facts_.version}}
+        );
+        co_return Result<void>{};
+    }
     log_.info("definitions of the tables read", {{"tables", fetched->tables.size()}});
     co_return Result<void>{};
 }
@@ -334,7 +332,11 @@ Awaitable<Result<void>> BinlogSource::describe_table(schema::TableName name) {
     if (fetched) {
         schemas_.define(*fetched, translator_->moment());
         const char* found = fetched->table.create_sql.empty() ? "is gone" : "read again";
-        log_.info("definition of a table", {{"table", text}, {"source", found}});
+        // Statements that follow in the log may be in it already.
+        const bool later = translator_->moment().point < fetched->asked.before;
+        log_.info(
+            "definition of a table", {{"table", text}, {"source", found}, {"may_be_later", later}}
+        );
         co_return Result<void>{};
     }
     const bool denied =

@@ -31,7 +31,9 @@ class GroupScan {
             if (!rotate) return rotate.error();
             return rotate->file == file_;
         }
-        if (header.artificial() || header.end_position == 0) return true;
+        const bool beats =
+            header.type == LogEvent::Heartbeat || header.type == LogEvent::HeartbeatV2;
+        if (header.artificial() || header.end_position == 0 || beats) return true;
         if (!group_open_) executed_before_ = executed_;
         begin_ = group_open_ ? begin_ : header.end_position - header.length;
         end_ = header.end_position;

@@ -1,6 +1,7 @@
 #include "server/source/binlog_tables.h"
 
 #include "protocol/base/log.h"
+#include "protocol/base/text.h"
 #include "server/source/mapped_definition.h"
 
 #include <algorithm>
@@ -30,6 +31,22 @@ void BinlogTables::refresh_filter() {
     filter_version_ = filter_.version();
     current_ = filter_.current();
     forget();
+}
+
+void BinlogTables::forget(const std::vector<schema::TableChange>& touched) {
+    for (const schema::TableChange& change : touched) {
+        if (!change.late) continue;
+        const std::string name = change.name.schema + "." + change.name.table;
+        const bool read = std::ranges::any_of(tables_, [&name](const auto& one) {
+            return one.second.wanted && equals_ignore_case(one.second.name, name);
+        });
+        if (!read) continue;
+        Logger("binlog").warn(
+            "rows of a table were read by a definition from after the statement that follows them",
+            {{"table", name}}
+        );
+    }
+    tables_.clear();
 }
 
 const BinlogTable* BinlogTables::find(uint64_t id) const {

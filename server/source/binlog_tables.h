@@ -54,6 +54,7 @@ class BinlogTables {
     // Plans that were handed out are gone after both: the catalog changed, or another log begins;
     // the filter was replaced.
     void forget() { tables_.clear(); }
+    void forget(const std::vector<schema::TableChange>& touched);
     void refresh_filter();
     bool wants(std::string_view schema, std::string_view table) const {
         return current_->passes(schema, table);

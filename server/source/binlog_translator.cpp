@@ -117,7 +117,8 @@ Result<void> BinlogTranslator::begin(Bytes bytes) {
         return located(std::move(event).error());
     }
     const mysql::EventHeader& header = event->header;
-    if (header.end_position != 0 && !header.artificial()) {
+    at_event_ = stands_here(header);
+    if (at_event_) {
         // Positions in the log have 32 bits, files may be larger.
         constexpr uint64_t kWrap = uint64_t{1} << 32;
         uint64_t end = position_ / kWrap * kWrap + header.end_position;
@@ -131,7 +132,7 @@ Result<void> BinlogTranslator::begin(Bytes bytes) {
     mark_.event_length = header.length;
     mark_.server_id = header.server_id;
     state_.records.fetch_add(1, std::memory_order_relaxed);
-    if (is_consumed(header)) return {};
+    if (is_consumed()) return {};
     if (header.type == LogEvent::TransactionPayload) {
         auto payload = mysql::PayloadReader::open(event->body);
         if (!payload) return located(std::move(payload).error());
@@ -142,10 +143,20 @@ Result<void> BinlogTranslator::begin(Bytes bytes) {
     return {};
 }
 
+// Whether an event is one of the log at our position, and not one that only the connection has.
+// OceanBase's Binlog Service sends the format of a log's beginning as it is when it starts in the
+// middle, and heartbeats that may still be at the end of the log before.
+bool BinlogTranslator::stands_here(const mysql::EventHeader& header) const {
+    const bool beats = header.type == LogEvent::Heartbeat || header.type == LogEvent::HeartbeatV2;
+    if (header.end_position == 0 || header.artificial() || beats) return false;
+    return header.type != LogEvent::FormatDescription ||
+           uint64_t{header.end_position} - header.length == position_;
+}
+
 // The server begins with the event at the point where we go on; when that one is done, it is the
 // last of its group.
-bool BinlogTranslator::is_consumed(const mysql::EventHeader& header) {
-    if (!resume_ || header.artificial() || header.end_position == 0) return false;
+bool BinlogTranslator::is_consumed() {
+    if (!resume_ || !at_event_) return false;
     if (by_gtid_) return false;
     const bool here =
         file_ == resume_->file && mark_.offset == static_cast<int64_t>(resume_->offset);
@@ -474,7 +485,8 @@ bool BinlogTranslator::passes(const schema::DdlEffect& effect) const {
 Result<void> BinlogTranslator::take_statement(const mysql::QueryEvent& query) {
     end_lone_group();
     const std::vector<schema::DdlEffect> effects = schema::read_ddl(query.sql, query.schema);
-    if (!schemas_.apply(query.sql, query.schema, moment()).empty()) tables_.forget();
+    const auto touched = schemas_.apply(query.sql, query.schema, moment());
+    if (!touched.empty()) tables_.forget(touched);
     if (effects.empty() || skipping()) return {};
     const schema::DdlEffect& first = effects.front();
     const bool wanted = std::any_of(effects.begin(), effects.end(), [this](const auto& effect) {

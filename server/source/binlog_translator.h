@@ -108,7 +108,8 @@ class BinlogTranslator {
     void begin_log(std::string_view file, uint64_t position);
     Result<void> take_gtid(const mysql::Event& event);
     Result<void> open_group(Group group);
-    bool is_consumed(const mysql::EventHeader& header);
+    bool stands_here(const mysql::EventHeader& header) const;
+    bool is_consumed();
     bool skipping() const { return group_ && group_->events <= group_->skip; }
     struct XaStatement {
         canal::XaMark mark;
@@ -133,6 +134,7 @@ class BinlogTranslator {
     mysql::EventReader reader_;
     std::string file_;
     uint64_t position_ = 0;
+    bool at_event_ = false;  // the event under way is one of the log, and stands at mark_.offset
     canal::EventMark mark_;  // of the event under way; inner events of a payload share it
     std::optional<mysql::Event> pending_;
     std::optional<mysql::PayloadReader> payload_;

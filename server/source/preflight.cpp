@@ -4,6 +4,7 @@
 #include "protocol/base/crypto.h"
 #include "protocol/net/asio.h"
 #include "protocol/net/runtime.h"
+#include "server/source/binlog_preflight.h"
 #include "server/source/registry.h"
 
 #include <algorithm>
@@ -145,8 +146,14 @@ Awaitable<void> stream_briefly(
     }
 }
 
-Awaitable<Preflight> preflight(config::InstanceConfig config, std::chrono::milliseconds limit) {
+Awaitable<Preflight> preflight(
+    config::InstanceConfig config,
+    std::optional<canal::LogPosition> saved,
+    std::chrono::milliseconds limit
+) {
     Preflight found;
+    if (config.source == config::SourceKind::Binlog)
+        co_await ask_binlog_server(config, saved, limit, found);
     // A log proxy ends one of two clients with the same name; the other may be the server at work.
     if (!config.oblog.client_id.empty()) config.oblog.client_id += "_check";
     co_await stream_briefly(config, limit, found);

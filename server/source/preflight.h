@@ -3,11 +3,13 @@
 // streams adds its own questions in preflight().
 #pragma once
 
+#include "protocol/canal/position.h"
 #include "protocol/net/awaitable.h"
 #include "server/config/instance_config.h"
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,8 +42,13 @@ struct Preflight {
 // Where the destination reads from, in a word or two: "oblogproxy 10.0.0.1:2983, tenant shop".
 std::string describe_source(const config::InstanceConfig& config);
 
-// Asks the source all that can be asked within about `limit`; changes nothing there.
-Awaitable<Preflight> preflight(config::InstanceConfig config, std::chrono::milliseconds limit);
+// Asks the source all that can be asked within about `limit`; changes nothing there. `saved`: the
+// earliest cursor of the destination's clients, if there is one.
+Awaitable<Preflight> preflight(
+    config::InstanceConfig config,
+    std::optional<canal::LogPosition> saved,
+    std::chrono::milliseconds limit
+);
 
 // For every kind of source: starts it as the instance would and waits for the first thing that it
 // gives. Any one strand.

@@ -7,6 +7,7 @@ faults   wrong password, killed connection, restart, rotation while a transactio
 resume   obcanal-server is killed again and again while a large transaction is read in pieces: every row arrives once
 logins   the login schemes of the server, in the clear and under TLS
 standby  the master dies, the standby goes on
+check    obcanal check: what it finds at a good server and at one with each of the problems that it knows
 """
 import contextlib
 import json
@@ -298,6 +299,64 @@ def faults(scratch, make):
         reader.expect("t", [i for i in ids if i not in lost])
 
 
+def check(program, *options):
+    """What `obcanal check` says of the destination."""
+    done = subprocess.run([os.path.join(obcanal.bin_dir(), "obcanal"), "check", "--conf", program.conf, *options],
+                          capture_output=True, text=True, timeout=60)
+    return done.stdout + done.stderr
+
+
+def checks(scratch, make):
+    """`obcanal check`: what the server is, and each problem with its remedy, which is carried out as it is printed."""
+    database = Database(scratch, make).start().user(grants="SELECT")
+    database.sql("CREATE DATABASE shop; CREATE TABLE shop.t (id INT PRIMARY KEY) ENGINE=InnoDB")
+    program = server(scratch, database)
+
+    def expect(*patterns):
+        text = check(program, "--wait", "2")
+        for pattern in patterns:
+            if not re.search(pattern, text):
+                raise RuntimeError("%r is not in\n%s" % (pattern, text))
+        return text
+
+    text = expect(r"problem  our user has not REPLICATION SLAVE, REPLICATION CLIENT\n +-> GRANT REPLICATION SLAVE, REPLICATION CLIENT ON")
+    database.sql(re.search(r"-> (GRANT .*)", text).group(1))
+    name = "MariaDB 10" if database.mariadb else "MySQL " + make
+    text = expect(r"ok       %s.*, without TLS|ok       %s.*, with TLS" % (name, name),
+                  r"ok       our user has SELECT, REPLICATION SLAVE, REPLICATION CLIENT",
+                  r"ok       its log: binlog_format ROW, binlog_row_image FULL, binlog_checksum",
+                  r"ok       logs are kept",
+                  r"ok       \d+ logs, \d+ (bytes|MiB), from mysql-bin.000001 to mysql-bin.\d+:\d+",
+                  r"ok       its clock and ours agree",
+                  r"ok       our server id 4711; whether another replica has it we may not ask" if database.mariadb else
+                  r"ok       our server id 4711 is free",
+                  r"ok       1 tables pass the filter, and can be described",
+                  r"ok       connected and logged in as the instance would")
+    if re.search(r"^  (problem|warning)  (?!nothing came)", text, re.M):
+        raise RuntimeError("a good server has problems:\n%s" % text)
+    database.sql("SET GLOBAL binlog_format = 'STATEMENT'; SET GLOBAL binlog_row_image = 'MINIMAL'")
+    expect(r"problem  binlog_format is STATEMENT.*\n +-> SET GLOBAL binlog_format = 'ROW'", r"warning  binlog_row_image is MINIMAL")
+    database.sql("SET GLOBAL binlog_format = 'ROW'; SET GLOBAL binlog_row_image = 'FULL'")
+    program.start()
+    streaming(program)
+    with tail(scratch, program) as reader:
+        database.sql("INSERT INTO shop.t VALUES (1)")
+        reader.expect("t", [1])
+        if database.mariadb:
+            database.sql("GRANT REPLICATION MASTER ADMIN ON *.* TO 'canal'@'%'")
+        expect(r"warning  our server id 4711 is in use by replica obcanal-")
+    program.stop()
+    expect(r"ok       the saved cursor, mysql-bin.\d+:\d+( \(done\))?, is in the server's logs")
+    database.sql("FLUSH BINARY LOGS")
+    obcanal.wait_until(database.purge, "the server to purge its logs")
+    expect(r"problem  the saved cursor, .* is in none of the server's logs; its oldest is " + database.end()[0])
+    database.sql("REVOKE SELECT ON *.* FROM 'canal'@'%'")
+    expect(r"problem  our user has not SELECT\n +-> GRANT SELECT ON", r"warning  none of the tables that our user may see passes the filter")
+    with open(os.path.join(program.conf, "example", "instance.properties"), "a", encoding="utf-8") as file:
+        file.write("canal.instance.mysql.slaveId = %s\n" % database.sql("SELECT @@server_id")[0][0])
+    expect(r"problem  our server id \d+ is the server's own")
+
+
 def twin_conf(scratch, program):
     """The configuration of a second server that reads the same log with the same id."""
     twin = os.path.join(scratch.path, "twin")
@@ -421,7 +480,7 @@ def standby(scratch, make):
         reader.expect("t", range(1, 201))
 
 
-SCENARIOS = {"golden": golden, "faults": faults, "resume": resume, "logins": logins, "standby": standby}
+SCENARIOS = {"golden": golden, "faults": faults, "resume": resume, "logins": logins, "standby": standby, "check": checks}
 
 
 def main():

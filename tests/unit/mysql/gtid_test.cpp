@@ -94,6 +94,15 @@ TEST(GtidSet, WireForm) {
     EXPECT_EQ(*back, tagged);
 }
 
+TEST(GtidSet, SourceWithoutNumbers) {
+    std::string bytes = GtidSet::parse(set_of("1-5"))->encode();
+    bytes.resize(8 + 16);
+    bytes.append(8, '\0');
+    const auto set = GtidSet::decode(as_bytes(bytes));
+    ASSERT_TRUE(set.ok()) << set.error().detail;
+    EXPECT_EQ(set->text(), "");
+}
+
 TEST(GtidSet, BadWireFormIsRefused) {
     const std::string good = GtidSet::parse(set_of("1-5:8-9"))->encode();
     for (size_t size = 0; size < good.size(); ++size)

@@ -427,6 +427,11 @@ TEST(QueryResult, OkAndErrorsInPlaceOfRows) {
     QueryResult ok("select");
     EXPECT_TRUE(*ok.receive(as_bytes(std::string("\0\0\0\2\0\0\0", 7))));
     EXPECT_EQ(ok.value("x"), std::nullopt);
+    // OceanBase's Binlog Service, for a SELECT that it does not know.
+    QueryResult nothing("select");
+    EXPECT_TRUE(*nothing.receive(as_bytes(std::string("\xFE\0\0\2\0", 5))));
+    EXPECT_TRUE(nothing.rows().empty());
+    EXPECT_TRUE(nothing.columns().empty());
     QueryResult failed("select");
     EXPECT_EQ(failed.receive(as_bytes(error_payload(1227, "no"))).error().code, Errc::Auth);
     QueryResult file("select");
