@@ -160,22 +160,15 @@ class Questions {
                 "canal.instance.gtidon = false"
             );
         }
-        Result<void> asked = co_await ask_retention();
-        co_return asked;
+        note_retention();
+        co_return Result<void>{};
     }
 
-    Awaitable<Result<void>> ask_retention() {
+    void note_retention() {
         constexpr uint64_t kDay = 24 * 3600;
-        Result<std::string> seconds = co_await variable("binlog_expire_logs_seconds");
-        if (!seconds) co_return std::move(seconds).error();
-        Result<std::string> days = co_await variable("expire_logs_days");
-        if (!days) co_return std::move(days).error();
-        if (seconds->empty() && days->empty()) co_return Result<void>{};
-        uint64_t kept = parse_uint(*seconds).value_or(0);
-        // Fractions of a day (MariaDB) count as a whole one.
-        if (kept == 0) kept = parse_uint(days->substr(0, days->find('.'))).value_or(0) * kDay;
+        const uint64_t kept = facts_.retention_s;
         if (kept == 0) {
-            to_.fact("logs are kept until somebody purges them");
+            if (make_ != Make::OceanBase) to_.fact("logs are kept until somebody purges them");
         } else if (kept < kDay) {
             to_.warning(
                 "logs are kept for " + hours_text(kept) +
@@ -185,7 +178,6 @@ class Questions {
         } else {
             to_.fact("logs are kept for " + hours_text(kept));
         }
-        co_return Result<void>{};
     }
 
     Awaitable<Result<void>> ask_privileges() {

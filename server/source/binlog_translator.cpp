@@ -117,8 +117,7 @@ Result<void> BinlogTranslator::begin(Bytes bytes) {
         return located(std::move(event).error());
     }
     const mysql::EventHeader& header = event->header;
-    at_event_ = stands_here(header);
-    if (at_event_) {
+    if (at_event_ = stands_here(header); at_event_) {
         // Positions in the log have 32 bits, files may be larger.
         constexpr uint64_t kWrap = uint64_t{1} << 32;
         uint64_t end = position_ / kWrap * kWrap + header.end_position;
@@ -156,8 +155,7 @@ bool BinlogTranslator::stands_here(const mysql::EventHeader& header) const {
 // The server begins with the event at the point where we go on; when that one is done, it is the
 // last of its group.
 bool BinlogTranslator::is_consumed() {
-    if (!resume_ || !at_event_) return false;
-    if (by_gtid_) return false;
+    if (!resume_ || !at_event_ || by_gtid_) return false;
     const bool here =
         file_ == resume_->file && mark_.offset == static_cast<int64_t>(resume_->offset);
     const bool done = here && resume_->done;
