@@ -89,7 +89,8 @@ Result<bool> SchemaLog::restore(const LogMoment& start, const std::string& origi
         return false;
     }
     origin_ = std::get<Checkpoint>(records.front()).origin;
-    const bool same_points = origin_ == origin;
+    // Where only GTIDs are known there is no point to compare.
+    const bool same_points = origin_ == origin && !start.point.file.empty();
     // Answers that were asked for while an earlier part was read again stand behind it.
     records = by_point(std::move(records));
     const LogMoment& last = moment_of(records.back());

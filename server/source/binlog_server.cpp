@@ -47,20 +47,38 @@ Error with_privilege(Error error) {
     return error;
 }
 
-// A store of certificates by Canal's URL, as the path of a PEM file.
-Result<std::string> pem_path(std::string_view what, std::string_view type, std::string_view url) {
-    if (!type.empty() && !equals_ignore_case(type, "PEM")) {
-        return Error{
-            Errc::BadConfig,
-            Retry::Never,
-            std::string(what) + "Type " + printable(type) +
-                ": only PEM can be read; convert the store with 'openssl pkcs12 -nodes'"
-        };
+// How a Java store becomes a PEM file.
+std::string conversion(std::string_view type, std::string_view path, bool trusted) {
+    std::string store(path.empty() ? std::string_view("STORE") : path);
+    std::string commands;
+    if (!equals_ignore_case(type, "PKCS12")) {
+        commands = "keytool -importkeystore -srckeystore " + store + " -destkeystore " + store +
+                   ".p12 -deststoretype PKCS12 && ";
+        store += ".p12";
     }
+    return commands + "openssl pkcs12 -in " + store + (trusted ? " -nokeys" : " -nodes") +
+           " -out " + store + ".pem";
+}
+
+// A store of certificates by Canal's URL, as the path of a PEM file. `what`: the key's beginning.
+Result<std::string> pem_path(
+    const std::string& what, std::string type, std::string_view url, bool trusted
+) {
     constexpr std::string_view kScheme = "file:";
     if (url.starts_with(kScheme)) url.remove_prefix(kScheme.size());
     if (url.starts_with("//")) url.remove_prefix(2);
-    return std::string(url);
+    const std::string name = to_lower(url);
+    if (type.empty() && name.ends_with(".jks")) type = "JKS";
+    if (type.empty() && (name.ends_with(".p12") || name.ends_with(".pfx"))) type = "PKCS12";
+    if (type.empty() || equals_ignore_case(type, "PEM")) return std::string(url);
+    return Error{
+        Errc::BadConfig,
+        Retry::Never,
+        "canal.instance.*." + what + "Type: stores of the type " + printable(type) +
+            " cannot be read, PEM files can. Convert it: " +
+            conversion(type, printable(url, 300), trusted) + "; then set " + what +
+            "Type = PEM and " + what + "Url = file: and that file"
+    };
 }
 
 }  // namespace
@@ -91,11 +109,12 @@ Result<client::MysqlOptions> mysql_options(
         server.ssl_mode == SslMode::VerifyCa || server.ssl_mode == SslMode::VerifyIdentity;
     options.tls.verify_host = server.ssl_mode == SslMode::VerifyIdentity;
     auto trusted =
-        pem_path("trustCertificateKeyStore", server.trust_store_type, server.trust_store_url);
+        pem_path("trustCertificateKeyStore", server.trust_store_type, server.trust_store_url, true);
     if (!trusted) return std::move(trusted).error();
     if (options.tls.verify_chain) options.tls.ca_file = std::move(*trusted);
-    auto own =
-        pem_path("clientCertificateKeyStore", server.client_store_type, server.client_store_url);
+    auto own = pem_path(
+        "clientCertificateKeyStore", server.client_store_type, server.client_store_url, false
+    );
     if (!own) return std::move(own).error();
     options.tls.cert_file = *own;
     options.tls.key_file = std::move(*own);

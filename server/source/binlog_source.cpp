@@ -5,6 +5,7 @@
 #include "protocol/base/text.h"
 #include "protocol/net/asio.h"
 #include "server/schema/file_schema_store.h"
+#include "server/source/server_logs.h"
 
 #include <unistd.h>
 
@@ -137,18 +138,6 @@ Awaitable<Result<std::unique_ptr<MysqlConnection>>> BinlogSource::open_connectio
     co_return opened;
 }
 
-Awaitable<Result<std::unique_ptr<MysqlConnection>>> BinlogSource::open_log(BinlogPoint at) {
-    Result<std::unique_ptr<MysqlConnection>> opened = co_await open_connection();
-    if (!opened) co_return opened;
-    DumpRequest request;
-    request.from = std::move(at);
-    request.wait = false;
-    MysqlConnection& connection = **opened;
-    Result<void> asked = co_await request_log(connection, facts_.mariadb, std::move(request));
-    if (!asked) co_return std::move(asked).error();
-    co_return opened;
-}
-
 Awaitable<Result<void>> BinlogSource::check_server(MysqlConnection& connection) {
     Result<ServerFacts> facts = co_await read_facts(connection);
     if (!facts) co_return std::move(facts).error();
@@ -251,10 +240,11 @@ Awaitable<Result<BinlogStart>> BinlogSource::find_start(MysqlConnection& connect
         const Endpoint known{resume_->identity.host, resume_->identity.port};
         question.same_server = known == *server().address;
     }
-    Result<BinlogStart> start = co_await choose_start(connection, *this, question);
+    MysqlServerLogs logs(connection, [this] { return open_connection(); });
+    Result<BinlogStart> start = co_await choose_start(logs, question);
     if (!start) co_return start;
     if (inside_ && !start->by_gtid) {
-        Result<BinlogPoint> group = co_await find_group(*this, start->point);
+        Result<BinlogPoint> group = co_await find_group(logs, start->point);
         if (!group) co_return std::move(group).error();
         start->point = std::move(*group);
         start->why += ", at the beginning of its transaction";
@@ -266,7 +256,7 @@ Awaitable<Result<BinlogStart>> BinlogSource::find_start(MysqlConnection& connect
         if (!gtids) co_return std::move(gtids).error();
         start->point.executed = std::move(*gtids);
     } else {
-        Result<BinlogPoint> point = co_await find_group(*this, start->point);
+        Result<BinlogPoint> point = co_await find_group(logs, start->point);
         if (!point) co_return std::move(point).error();
         start->point = std::move(*point);
     }

@@ -25,7 +25,7 @@
 
 namespace obcanal::source {
 
-class BinlogSource : public Source, private LogOpener {
+class BinlogSource : public Source {
  public:
     // BadConfig: no address, a value that can't be used, a column filter that can't be read.
     // `lane` outlives this and writes the schema history: to `history`, or as configured.
@@ -58,7 +58,6 @@ class BinlogSource : public Source, private LogOpener {
     const config::MysqlServer& server() const { return servers_[server_index_]; }
     Result<client::MysqlOptions> connection_options();
     Awaitable<Result<std::unique_ptr<MysqlConnection>>> open_connection();
-    Awaitable<Result<std::unique_ptr<MysqlConnection>>> open_log(BinlogPoint at) override;
 
     Awaitable<Error> stream(ChangeSink& out);
     Awaitable<Error> stream_from(MysqlConnection& connection, ChangeSink& out);

@@ -121,16 +121,14 @@ class GroupScan {
     std::optional<ExecutedGtids> executed_before_;
 };
 
-Awaitable<Result<uint32_t>> first_seconds(LogOpener& logs, std::string file) {
+Awaitable<Result<uint32_t>> first_seconds(ServerLogs& logs, std::string file) {
     BinlogPoint at;
     at.file = file;
-    Result<std::unique_ptr<MysqlConnection>> log = co_await logs.open_log(at);
+    Result<std::unique_ptr<SentLog>> log = co_await logs.open_log(at);
     if (!log) co_return std::move(log).error();
     mysql::EventReader reader;
     for (;;) {
-        Result<Bytes> packet = co_await (*log)->receive();
-        if (!packet) co_return std::move(packet).error();
-        Result<std::optional<Bytes>> bytes = log_event(*packet);
+        Result<std::optional<Bytes>> bytes = co_await (*log)->next();
         if (!bytes) co_return std::move(bytes).error();
         if (!*bytes) co_return uint32_t{0};
         Result<Event> event = reader.read(**bytes);
@@ -142,17 +140,15 @@ Awaitable<Result<uint32_t>> first_seconds(LogOpener& logs, std::string file) {
 
 // The first group of a file with an event of `ms` or later; nothing when it has none.
 Awaitable<Result<std::optional<BinlogPoint>>> find_in_file(
-    LogOpener& logs, std::string file, int64_t ms
+    ServerLogs& logs, std::string file, int64_t ms
 ) {
     BinlogPoint at;
     at.file = file;
-    Result<std::unique_ptr<MysqlConnection>> log = co_await logs.open_log(at);
+    Result<std::unique_ptr<SentLog>> log = co_await logs.open_log(at);
     if (!log) co_return std::move(log).error();
     GroupScan scan(at);
     for (;;) {
-        Result<Bytes> packet = co_await (*log)->receive();
-        if (!packet) co_return std::move(packet).error();
-        Result<std::optional<Bytes>> bytes = log_event(*packet);
+        Result<std::optional<Bytes>> bytes = co_await (*log)->next();
         if (!bytes) co_return std::move(bytes).error();
         if (!*bytes) break;
         Result<bool> same_file = scan.take(**bytes);
@@ -172,10 +168,8 @@ uint64_t number_of(std::string_view file) {
 
 }  // namespace
 
-Awaitable<Result<BinlogPoint>> find_time(
-    MysqlConnection& connection, LogOpener& logs, int64_t ms, std::string only_file
-) {
-    Result<std::vector<LogFile>> files = co_await list_logs(connection);
+Awaitable<Result<BinlogPoint>> find_time(ServerLogs& logs, int64_t ms, std::string only_file) {
+    Result<std::vector<LogFile>> files = co_await logs.list();
     if (!files) co_return std::move(files).error();
     if (!only_file.empty())
         std::erase_if(*files, [&](const LogFile& file) { return file.name != only_file; });
@@ -212,21 +206,19 @@ Awaitable<Result<BinlogPoint>> find_time(
         if (!found) co_return std::move(found).error();
         if (*found) co_return **found;
     }
-    Result<BinlogPoint> end = co_await current_end(connection);
+    Result<BinlogPoint> end = co_await logs.end();
     co_return end;
 }
 
-Awaitable<Result<BinlogPoint>> find_group(LogOpener& logs, BinlogPoint at) {
+Awaitable<Result<BinlogPoint>> find_group(ServerLogs& logs, BinlogPoint at) {
     BinlogPoint from;
     from.file = at.file;
-    Result<std::unique_ptr<MysqlConnection>> log = co_await logs.open_log(from);
+    Result<std::unique_ptr<SentLog>> log = co_await logs.open_log(from);
     if (!log) co_return std::move(log).error();
     GroupScan scan(from);
     for (;;) {
         if (scan.end() >= at.offset && !scan.group_open()) break;
-        Result<Bytes> packet = co_await (*log)->receive();
-        if (!packet) co_return std::move(packet).error();
-        Result<std::optional<Bytes>> bytes = log_event(*packet);
+        Result<std::optional<Bytes>> bytes = co_await (*log)->next();
         if (!bytes) co_return std::move(bytes).error();
         if (!*bytes) break;
         Result<bool> same_file = scan.take(**bytes);
@@ -246,10 +238,8 @@ Awaitable<Result<BinlogPoint>> find_group(LogOpener& logs, BinlogPoint at) {
 
 namespace {
 
-Awaitable<Result<BinlogStart>> start_at_time(
-    MysqlConnection& connection, LogOpener& logs, int64_t ms, std::string file
-) {
-    Result<BinlogPoint> found = co_await find_time(connection, logs, ms, std::move(file));
+Awaitable<Result<BinlogStart>> start_at_time(ServerLogs& logs, int64_t ms, std::string file) {
+    Result<BinlogPoint> found = co_await find_time(logs, ms, std::move(file));
     if (!found) co_return std::move(found).error();
     BinlogStart start;
     start.point = std::move(*found);
@@ -257,9 +247,7 @@ Awaitable<Result<BinlogStart>> start_at_time(
     co_return start;
 }
 
-Awaitable<Result<BinlogStart>> start_as_configured(
-    MysqlConnection& connection, LogOpener& logs, StartQuestion question
-) {
+Awaitable<Result<BinlogStart>> start_as_configured(ServerLogs& logs, StartQuestion question) {
     const config::MysqlServer& server = *question.server;
     BinlogStart start;
     start.why = "as configured";
@@ -275,11 +263,11 @@ Awaitable<Result<BinlogStart>> start_as_configured(
     }
     if (server.timestamp_ms > 0) {
         Result<BinlogStart> found =
-            co_await start_at_time(connection, logs, server.timestamp_ms, server.journal_name);
+            co_await start_at_time(logs, server.timestamp_ms, server.journal_name);
         co_return found;
     }
     if (!server.journal_name.empty()) co_return start;
-    Result<BinlogPoint> end = co_await current_end(connection);
+    Result<BinlogPoint> end = co_await logs.end();
     if (!end) co_return std::move(end).error();
     start.point = std::move(*end);
     start.why = "at the current end";
@@ -288,11 +276,9 @@ Awaitable<Result<BinlogStart>> start_as_configured(
 
 }  // namespace
 
-Awaitable<Result<BinlogStart>> choose_start(
-    MysqlConnection& connection, LogOpener& logs, StartQuestion question
-) {
+Awaitable<Result<BinlogStart>> choose_start(ServerLogs& logs, StartQuestion question) {
     if (!question.from) {
-        Result<BinlogStart> start = co_await start_as_configured(connection, logs, question);
+        Result<BinlogStart> start = co_await start_as_configured(logs, question);
         co_return start;
     }
     const canal::LogPosition& from = *question.from;
@@ -317,9 +303,8 @@ Awaitable<Result<BinlogStart>> choose_start(
             "the cursor has neither a place in a log nor a time: " + canal::to_json(from, false)
         };
     }
-    Result<BinlogStart> found = co_await start_at_time(
-        connection, logs, from.timestamp_ms - question.fallback_ms, std::string()
-    );
+    Result<BinlogStart> found =
+        co_await start_at_time(logs, from.timestamp_ms - question.fallback_ms, std::string());
     if (found && !question.same_server) found->why = "by time, the cursor is of another server";
     co_return found;
 }

@@ -6,9 +6,10 @@
 #include "server/source/binlog_server.h"
 
 #include <cstdint>
-#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace obcanal::source {
 
@@ -19,12 +20,24 @@ struct BinlogStart {
     std::string why;
 };
 
-// Connections of the same server for looking into its logs.
-class LogOpener {
+// A log that is being sent.
+class SentLog {
  public:
-    virtual ~LogOpener() = default;
-    // A connection on which the log is sent from `at` on, without waiting at its end.
-    virtual Awaitable<Result<std::unique_ptr<MysqlConnection>>> open_log(BinlogPoint at) = 0;
+    virtual ~SentLog() = default;
+    // The next event, valid until the next call; nothing: the log ends.
+    virtual Awaitable<Result<std::optional<Bytes>>> next() = 0;
+};
+
+// The logs of one server.
+class ServerLogs {
+ public:
+    virtual ~ServerLogs() = default;
+    // From `at` on, without waiting at its end.
+    virtual Awaitable<Result<std::unique_ptr<SentLog>>> open_log(BinlogPoint at) = 0;
+    // The oldest first.
+    virtual Awaitable<Result<std::vector<LogFile>>> list() = 0;
+    // Where the newest one ends now.
+    virtual Awaitable<Result<BinlogPoint>> end() = 0;
 };
 
 struct StartQuestion {
@@ -36,18 +49,14 @@ struct StartQuestion {
     int64_t fallback_ms = 0;  // goes back by so much where only the time is known
 };
 
-Awaitable<Result<BinlogStart>> choose_start(
-    MysqlConnection& connection, LogOpener& logs, StartQuestion question
-);
+Awaitable<Result<BinlogStart>> choose_start(ServerLogs& logs, StartQuestion question);
 
 // Where the first transaction begins that has an event of `ms` or later; the end of the log if
 // there is none. PositionPurged: the logs do not reach back that far.
-Awaitable<Result<BinlogPoint>> find_time(
-    MysqlConnection& connection, LogOpener& logs, int64_t ms, std::string only_file
-);
+Awaitable<Result<BinlogPoint>> find_time(ServerLogs& logs, int64_t ms, std::string only_file);
 
 // Where the transaction begins that the event at `at` belongs to; `at` itself when it is between
 // two. `at.executed` of the answer: the GTIDs before it, where the log says them.
-Awaitable<Result<BinlogPoint>> find_group(LogOpener& logs, BinlogPoint at);
+Awaitable<Result<BinlogPoint>> find_group(ServerLogs& logs, BinlogPoint at);
 
 }  // namespace obcanal::source

@@ -114,6 +114,23 @@ TEST_F(History, IsRestoredAtEveryPoint) {
     EXPECT_EQ(log.find("s", "t")->columns[1].charset, "latin1");
 }
 
+TEST_F(History, GtidsWithoutAPlaceAreFollowedByTime) {
+    SchemaLog log = open();
+    ASSERT_TRUE(log.restore(at(4), kServer, StartKind::Chosen).ok());
+    log.apply("create table t (a int)", "s", at(10));
+    log.apply("alter table t add b int", "s", at(20));
+    ASSERT_TRUE(log.save().ok());
+    SchemaLog again = restored({{"", 4}, 15'000});
+    EXPECT_EQ(columns(again, "t"), "a");
+    again.apply("alter table t add b int", "s", at(20));
+    EXPECT_EQ(columns(again, "t"), "a b");
+    // Neither place nor time.
+    SchemaLog unknown = open();
+    const auto known = unknown.restore({{"", 4}, 0}, kServer, StartKind::Continues);
+    ASSERT_TRUE(known.ok());
+    EXPECT_FALSE(*known);
+}
+
 TEST_F(History, StatementsOfOthersAreNotKept) {
     SchemaLog log = open();
     ASSERT_TRUE(log.restore(at(4), kServer, StartKind::Chosen).ok());

@@ -341,6 +341,38 @@ TEST(BinlogTranslator, LogsThatStopTheReference) {
     EXPECT_EQ(xa_commits, 1U);
 }
 
+TEST(BinlogTranslator, EntriesOfXaSayWhichAndWhose) {
+    Replay mysql{config::InstanceConfig{}};
+    ASSERT_TRUE(mysql.run("m.000001", read_file("server_logs/mysql-8.0.binlog")).ok());
+    std::vector<std::string> found;
+    const auto note = [&found](const std::string& what, const auto& props) {
+        if (props.empty()) return;
+        std::string text = what;
+        for (const pb::Pair& pair : props) text += " " + pair.key() + "=" + pair.value();
+        found.push_back(text);
+    };
+    for (const std::string& bytes : mysql.entries) {
+        const pb::Entry entry = parsed(bytes);
+        pb::TransactionBegin begin;
+        pb::TransactionEnd end;
+        pb::RowChange change;
+        if (entry.entrytype() == pb::TRANSACTIONBEGIN && begin.ParseFromString(entry.storevalue()))
+            note("begin", begin.props());
+        if (entry.entrytype() == pb::TRANSACTIONEND && end.ParseFromString(entry.storevalue()))
+            note("end " + end.transactionid(), end.props());
+        if (entry.entrytype() == pb::ROWDATA && change.ParseFromString(entry.storevalue()))
+            note(change.sql(), change.props());
+    }
+    const std::vector<std::string> expected = {
+        "begin XA_TYPE=XA START XA_XID= X'67',X'62',1",
+        "end 0 XA_TYPE=XA END XA_XID= X'67',X'62',1",
+        "XA COMMIT X'67',X'62',1 XA_TYPE=XA COMMIT XA_XID= X'67',X'62',1",
+        "begin XA_TYPE=XA START XA_XID= X'6732',X'',1",
+        "end 0 XA_TYPE=XA END XA_XID= X'6732',X'',1",
+    };
+    EXPECT_EQ(found, expected);
+}
+
 TEST(BinlogTranslator, FiltersByTableAndColumn) {
     config::InstanceConfig config;
     config.filter_regex = "golden\\.t_all";
