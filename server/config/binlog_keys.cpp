@@ -102,7 +102,8 @@ constexpr std::array kMysqlServerKeys = std::to_array<Server>({
     {".trustCertificateKeyStoreType",
      &MysqlServer::trust_store_type,
      "",
-     "Kind of the store of trusted certificates: PKCS12 or PEM."},
+     "Kind of the store of trusted certificates: PEM. For PKCS12 and JKS the error says the "
+     "commands that convert them."},
     {".trustCertificateKeyStoreUrl", &MysqlServer::trust_store_url, "", "Its file."},
     Server(
         ".trustCertificateKeyStorePassword", &MysqlServer::trust_store_password, "", "Its password."
@@ -111,7 +112,8 @@ constexpr std::array kMysqlServerKeys = std::to_array<Server>({
     {".clientCertificateKeyStoreType",
      &MysqlServer::client_store_type,
      "",
-     "Kind of the store of our certificate: PKCS12 or PEM."},
+     "Kind of the store of our certificate: PEM. For PKCS12 and JKS the error says the "
+     "commands that convert them."},
     {".clientCertificateKeyStoreUrl", &MysqlServer::client_store_url, "", "Its file."},
     Server(
         ".clientCertificateKeyStorePassword",
