@@ -1,6 +1,6 @@
-// What `obcanal check` asks a MySQL-compatible server before it streams from it: what the server is,
-// how it writes its log, what our user may, and whether the log still has the place to go on at.
-// Coroutine on any one strand; nothing is changed at the server.
+// What `obcanal check` asks a MySQL-compatible server before it streams from it: what the server
+// is, how it writes its log, what our user may, and whether the log still has the place to go on
+// at. Coroutine on any one strand; nothing is changed at the server.
 #pragma once
 
 #include "protocol/canal/position.h"
