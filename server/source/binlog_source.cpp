@@ -238,7 +238,7 @@ Awaitable<Result<BinlogStart>> BinlogSource::find_start(MysqlConnection& connect
     question.fallback_ms = config_.binlog.fallback_interval_s * 1000;
     if (resume_ && !resume_->identity.host.empty()) {
         const Endpoint known{resume_->identity.host, resume_->identity.port};
-        question.same_server = known == *server().address;
+        question.same_server = co_await is_same_server(*server().address, known);
     }
     MysqlServerLogs logs(connection, [this] { return open_connection(); });
     Result<BinlogStart> start = co_await choose_start(logs, question);

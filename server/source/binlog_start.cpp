@@ -2,6 +2,7 @@
 
 #include "protocol/base/text.h"
 #include "protocol/mysql/binlog_event.h"
+#include "protocol/net/asio.h"
 
 #include <algorithm>
 #include <utility>
@@ -121,6 +122,17 @@ class GroupScan {
     std::optional<ExecutedGtids> executed_before_;
 };
 
+Awaitable<std::vector<std::string>> addresses_of(Endpoint server) {
+    const Executor executor = co_await asio::this_coro::executor;
+    asio::ip::tcp::resolver resolver(executor);
+    auto [code, found] =
+        co_await resolver.async_resolve(server.host, std::to_string(server.port), kNoThrow);
+    std::vector<std::string> addresses;
+    if (code) co_return addresses;
+    for (const auto& one : found) addresses.push_back(one.endpoint().address().to_string());
+    co_return addresses;
+}
+
 Awaitable<Result<uint32_t>> first_seconds(ServerLogs& logs, std::string file) {
     BinlogPoint at;
     at.file = file;
@@ -167,6 +179,14 @@ uint64_t number_of(std::string_view file) {
 }
 
 }  // namespace
+
+Awaitable<bool> is_same_server(Endpoint one, Endpoint other) {
+    if (one == other) co_return true;
+    if (one.port != other.port) co_return false;
+    const std::vector<std::string> ours = co_await addresses_of(std::move(one));
+    const std::vector<std::string> theirs = co_await addresses_of(std::move(other));
+    co_return std::ranges::find_first_of(ours, theirs) != ours.end();
+}
 
 Awaitable<Result<BinlogPoint>> find_time(ServerLogs& logs, int64_t ms, std::string only_file) {
     Result<std::vector<LogFile>> files = co_await logs.list();

@@ -51,6 +51,10 @@ struct StartQuestion {
 
 Awaitable<Result<BinlogStart>> choose_start(ServerLogs& logs, StartQuestion question);
 
+// By their addresses where the names differ: Java servers write the name that an address has into
+// their cursors, even where only the address is configured (127.0.0.1 becomes localhost).
+Awaitable<bool> is_same_server(Endpoint one, Endpoint other);
+
 // Where the first transaction begins that has an event of `ms` or later; the end of the log if
 // there is none. PositionPurged: the logs do not reach back that far.
 Awaitable<Result<BinlogPoint>> find_time(ServerLogs& logs, int64_t ms, std::string only_file);
