@@ -137,6 +137,8 @@ def main():
                 database.sql("ALTER TABLE shop.t ADD extra%d INT DEFAULT 77 FIRST" % number)
                 after = writer.rows + 2
                 obcanal.wait_until(lambda: after in client.deliveries(), "a row of the changed table", 60)
+                # Without a cursor whoever takes over begins at the end of the log.
+                obcanal.wait_until(lambda: zookeeper.offset() is not None, "Java's first cursor", 60)
                 turn("from Java to obcanal", java.stop, ours.port, zookeeper, client, writer)
                 java.start()
                 turn("from obcanal to Java", ours.stop, java.port, zookeeper, client, writer)
