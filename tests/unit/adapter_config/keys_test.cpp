@@ -2,12 +2,14 @@
 // that the program reads is on the page.
 #include "adapter/config/load.h"
 #include "adapter/config/rdb_mapping.h"
+#include "protocol/base/text.h"
 
 #include <gmock/gmock.h>
 
 #include <fstream>
-#include <regex>
 #include <set>
+#include <string>
+#include <string_view>
 
 namespace obcanal::adapter::config {
 namespace {
@@ -20,13 +22,25 @@ std::set<std::string> keys_of_page(const std::string& title) {
     for (std::string line; std::getline(file, line);) {
         if (line.starts_with("## ")) inside = line == "## " + title;
         if (!inside || !line.starts_with("| `")) continue;
-        std::string cell = line.substr(0, line.find(" | ", 2));
-        const std::regex key("`([^`]+)`");
-        for (std::sregex_iterator it(cell.begin(), cell.end(), key), end; it != end; ++it) {
-            keys.insert((*it)[1]);
+        const std::string cell = line.substr(0, line.find(" | ", 2));
+        // `key`, and more of them: what stands between two quotes is every second piece.
+        bool quoted = false;
+        for (const std::string_view piece : split(cell, '`')) {
+            if (quoted) keys.emplace(piece);
+            quoted = !quoted;
         }
     }
     return keys;
+}
+
+// "a[12].b" as "a[].b".
+std::string without_indexes(std::string_view key) {
+    std::string text;
+    for (const char c : key) {
+        if (text.ends_with('[') && c >= '0' && c <= '9') continue;
+        text += c;
+    }
+    return text;
 }
 
 std::string replaced(std::string text, const std::string& what, const std::string& with) {
@@ -68,7 +82,7 @@ TEST(AdapterKeysTest, ThePageAndTheProgramAgreeOnApplicationYml) {
             << finding_text(finding);
     }
     for (const PrintedValue& value : loaded.values) {
-        std::string key = std::regex_replace(value.key, std::regex("\\[[0-9]+\\]"), "[]");
+        std::string key = without_indexes(value.key);
         key = replaced(key, "srcDataSources.ds.", "srcDataSources.<key>.");
         const bool known = std::any_of(page.begin(), page.end(), [&key](const std::string& other) {
             return key == other || (key.starts_with(other + ".") && (other.ends_with("roperties")));
