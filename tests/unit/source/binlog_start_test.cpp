@@ -55,7 +55,8 @@ struct File {
     void gtid(uint32_t seconds, int64_t number) {
         groups.push_back(end);
         std::string body = "\x01";
-        for (const std::byte b : *mysql::parse_uuid(kUuid)) body += static_cast<char>(b);
+        const auto uuid = mysql::parse_uuid(kUuid);
+        for (const std::byte b : *uuid) body += static_cast<char>(b);
         body += le(static_cast<uint64_t>(number), 8) + "\x02" + le(1, 8) + le(2, 8);
         add(EventType::Gtid, body, seconds);
     }
