@@ -131,6 +131,7 @@ Awaitable<Result<std::unique_ptr<MysqlConnection>>> BinlogSource::open_connectio
     if (!options) co_return std::move(options).error();
     options->opening = [this](Stream stream) {
         if (stopped_) stream.close();
+        std::erase_if(open_streams_, [](const Stream& one) { return !one.is_open(); });
         open_streams_.push_back(std::move(stream));
     };
     Result<std::unique_ptr<MysqlConnection>> opened =

@@ -353,6 +353,10 @@ def checks(scratch, make):
     expect(r"problem  the saved cursor, .* is in none of the server's logs; its oldest is " + database.end()[0])
     database.sql("REVOKE SELECT ON *.* FROM 'canal'@'%'")
     expect(r"problem  our user has not SELECT\n +-> GRANT SELECT ON", r"warning  none of the tables that our user may see passes the filter")
+    role = "'reader'" if database.mariadb else "'reader'@'%'"
+    if database.mariadb or make.startswith("8"):
+        database.sql("CREATE ROLE %s; GRANT SELECT ON *.* TO %s; GRANT %s TO 'canal'@'%%'" % (role, role, role))
+        expect(r"warning  our user has not SELECT, unless one of its roles has, and is active\n +-> GRANT SELECT ON")
     with open(os.path.join(program.conf, "example", "instance.properties"), "a", encoding="utf-8") as file:
         file.write("canal.instance.mysql.slaveId = %s\n" % database.sql("SELECT @@server_id")[0][0])
     expect(r"problem  our server id \d+ is the server's own")
@@ -503,6 +507,9 @@ def logins(scratch, make):
             database.sql("INSERT INTO shop.t VALUES (%d)" % ids[-1])
             with tail(scratch, program) as reader:
                 reader.expect("t", ids)
+            said = check(program)
+            if not re.search(r"ok       M\w+ .*, %s TLS\n" % ("without" if mode == "DISABLED" else "with"), said):
+                raise RuntimeError("no word of TLS with sslMode %s:\n%s" % (mode, said))
             program.stop()
             print("%s with sslMode %s" % (name, mode))
     print("a certificate of somebody else's CA")

@@ -2,7 +2,8 @@
 
 golden   a recorded log, rewritten as the service writes it: the entries that the real Java Canal made of the recording
 starts   by position, time and GTIDs; resumed; the service restarts, rotates and purges; each by positions and by GTIDs
-crash    the service dies in the middle of a transaction that is partly delivered, cuts it off and writes it anew
+crash    the service dies in the middle of a transaction that is partly delivered, cuts it off and writes it anew; by GTIDs and by positions
+numbers  transaction numbers restart with a file, table numbers with a process
 ddl      statements that only OceanBase has: the table's columns are right without that anybody is asked
 direct   the service without ODP in front: no table definitions, hardly any SQL
 """
@@ -265,14 +266,15 @@ def starts(scratch, gtids):
         need("commands", set(one.service.commands) - REPLICA_COMMANDS, set())
 
 
-def crash(scratch):
+def crash(scratch, gtids):
     """Pieces of eight entries: the head of the transaction is with the client when the service dies."""
-    keys = {"canal.instance.gtidon": "true", "canal.instance.transaction.size": 8, "canal.instance.memory.buffer.size": 32}
-    with Case(scratch, "crash", None, observers(), **keys) as case:
-        ids = case.insert(2)
+    keys = {"canal.instance.gtidon": "true"} if gtids else {}
+    keys.update({"canal.instance.transaction.size": 8, "canal.instance.memory.buffer.size": 32})
+    with Case(scratch, "crash-%s" % ("gtids" if gtids else "positions"), None, observers(), **keys) as case:
+        case.insert(2)
         case.start()
         reader = case.tail()
-        ids = case.insert(2)
+        before = case.insert(2)
         rows = [(i, "large") for i in range(1001, 1101)]
         case.log.seconds += 1
         case.log.begin()
@@ -287,10 +289,42 @@ def crash(scratch):
             case.log.row("shop", "t", COLUMNS, row)
         case.log.finish()
         case.service.start()
-        ids += [i for i, _ in rows] + case.insert()
-        reader.expect("t", ids)
+        behind = case.insert()
+        whole = before + [i for i, _ in rows] + behind
+        if gtids:
+            reader.expect("t", whole)
+        else:
+            last = str(behind[-1])
+            obcanal.wait_until(lambda: reader.values("t")[-1:] == [last], lambda: case.program.text()[-1500:])
+            got = [int(value) for value in reader.values("t")]
+            head = len(got) - len(whole)
+            need("the head comes again", (0 < head <= 60, got), (True, whole[:4 + head] + whole[4:]))
         kinds = [entry["entryType"] for entry in reader.entries()]
-        need("transactions", (kinds.count("TRANSACTIONBEGIN"), kinds.count("TRANSACTIONEND")), (4, 4))
+        need("transactions", (kinds.count("TRANSACTIONBEGIN"), kinds.count("TRANSACTIONEND")), (4 if gtids else 5, 4))
+
+
+def numbers(scratch):
+    """What counts within a file, or within a process, of the service, and what a client may take for unique."""
+    known = observers()
+    known.tables["shop", "u"] = CREATE_T.replace("`t`", "`u`", 1)
+    with Case(scratch, "numbers", None, known, **{"canal.instance.gtidon": "true"}) as case:
+        case.start()
+        reader = case.tail()
+        ids = case.insert(2)
+        reader.expect("t", ids)
+        of_t = case.log.tables["shop", "t"]
+        case.service.stop()
+        case.log.rotate()
+        case.log.tables = {("shop", "u"): of_t, ("shop", "t"): of_t + 1}
+        case.log.insert("shop", "u", COLUMNS, [(901, "has the number that t had"), (902, "")])
+        ids += case.insert()
+        case.service.start()
+        reader.expect("t", ids)
+        reader.expect("u", [901, 902])
+        ends = [entry for entry in reader.entries() if entry["entryType"] == "TRANSACTIONEND"]
+        need("transaction numbers", [entry["transactionEnd"]["transactionId"] for entry in ends], ["1", "2", "1", "2"])
+        begun = [properties(entry)["curtGtid"] for entry in reader.entries() if entry["entryType"] == "TRANSACTIONBEGIN"]
+        need("GTIDs", begun, ["%s:%d" % (binlog_log.UUID, number) for number in range(1, 5)])
 
 
 DDL = [
@@ -371,14 +405,36 @@ def direct(scratch):
             raise RuntimeError("no heartbeat was sent")
 
 
+def left_out(scratch):
+    """canal.instance.filter.table.error: rows of a table that nobody describes do not stop the others, and the log names the table."""
+    with Case(scratch, "left-out", **{"canal.instance.filter.table.error": "true"}) as case:
+        case.start()
+        reader = case.tail()
+        case.log.ddl("CREATE TABLE t (id int PRIMARY KEY, v varchar(20))", "shop")
+        ids = case.insert()
+        reader.expect("t", ids)
+        since = live.here(case.program)
+        case.log.insert("shop", "unheard_of", COLUMNS, [(1, "x")])
+        ids += case.insert()
+        reader.expect("t", ids)
+        live.wait_log(case.program, r"rows of a table are left out.*shop.unheard_of.*ODP", since)
+        need("entries of that table", [e for e in reader.entries() if e["header"].get("tableName") == "unheard_of"], [])
+
+
 def main():
     scenario = sys.argv[1]
     with obcanal.Scratch("binlog-service-%s" % scenario) as scratch:
         if scenario == "starts":
             starts(scratch, gtids=False)
             starts(scratch, gtids=True)
+        elif scenario == "crash":
+            crash(scratch, gtids=True)
+            crash(scratch, gtids=False)
+        elif scenario == "direct":
+            direct(scratch)
+            left_out(scratch)
         else:
-            {"golden": golden, "crash": crash, "ddl": ddl, "direct": direct}[scenario](scratch)
+            {"golden": golden, "numbers": numbers, "ddl": ddl}[scenario](scratch)
 
 
 main()

@@ -14,7 +14,7 @@ import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
-from live import Database, server, streaming, tail  # noqa: E402
+from live import Database, check, server, streaming, tail  # noqa: E402
 
 import canal_wire as wire  # noqa: E402
 import obcanal  # noqa: E402
@@ -190,8 +190,13 @@ def clock(scratch, make):
         database.kill_dumps()
         arrives(0, minute)
         print("our clock")
-        for offset, most in ((7200, 2 * hour + minute), (-7200, minute), (0, minute)):
+        for offset, most, said in ((7200, 2 * hour + minute, r"warning  its clock is \d+ ms behind ours: delays are wrong by as much"),
+                                   (-7200, minute, r"warning  its clock is \d+ ms ahead of ours"), (0, minute, "ok       its clock and ours agree")):
             set_wall(offset)
+            with faked_clock(wall):
+                answer = check(program)
+            if not re.search(said, answer):
+                raise RuntimeError("%r is not in\n%s" % (said, answer))
             arrives(0, most)
             database.kill_dumps()
             arrives(0, most)
