@@ -14,6 +14,12 @@
 
 namespace obcanal::adapter::config {
 
+// What happens to a change that the target refuses for good.
+enum class OnError : uint8_t {
+    Block,  // the destination waits, and tries again
+    Park,   // it goes to the dead letters, the rest flows
+};
+
 struct MappingFile {
     std::string task;  // file name with suffix
     std::string path;

@@ -1,10 +1,7 @@
 #include "adapter/config/rdb_mapping.h"
 
-#include "adapter/config/config_node.h"
-#include "adapter/config/section.h"
+#include "adapter/config/mapping_reading.h"
 #include "protocol/base/text.h"
-
-#include <algorithm>
 
 namespace obcanal::adapter::config {
 namespace {
@@ -12,22 +9,6 @@ namespace {
 constexpr uint64_t kMaxBatch = 10'000'000;
 // Below these, keys are names of columns.
 constexpr std::string_view kColumnMaps[] = {"targetpk", "targetcolumns"};
-
-std::optional<std::string> trimmed(std::optional<std::string> text) {
-    if (text) text = std::string(trim(*text));
-    if (text && text->empty()) text.reset();
-    return text;
-}
-
-void read_on_error(const Section& section, RdbMapping& mapping) {
-    if (!section.has("onError")) return;
-    const std::string policy = to_lower(trim(section.text("onError")));
-    if (policy == "park") {
-        mapping.on_error = OnError::Park;
-    } else if (policy != "block" && !policy.empty()) {
-        section.error("onError", "'" + printable(policy) + "' must be block or park");
-    }
-}
 
 // Two target columns of one name would be written twice in one statement.
 void check_columns(
@@ -59,7 +40,7 @@ void read_table(const Section& section, RdbMapping& mapping) {
         static_cast<uint32_t>(section.number("commitBatch", mapping.commit_batch, 1, kMaxBatch));
     section.ignore("readBatch");  // never read by the reference either
     mapping.apply_truncate = section.boolean("applyTruncate", true);
-    read_on_error(section, mapping);
+    read_on_error(section, mapping.on_error);
     check_columns(section, "targetPk", mapping.target_pk);
     check_columns(section, "targetColumns", mapping.target_columns);
 
@@ -72,49 +53,22 @@ void read_table(const Section& section, RdbMapping& mapping) {
     }
 }
 
+void read_root(const Section& root, RdbMapping& mapping) {
+    mapping.concurrent = root.boolean("concurrent", false);
+    const Section table = root.section("dbMapping");
+    if (table.exists()) {
+        read_table(table, mapping);
+    } else {
+        root.error("dbMapping", "must be given");
+    }
+}
+
 }  // namespace
 
 std::optional<RdbMapping> read_rdb_mapping(
     const MappingFile& file, const Placeholders& placeholders, FindingList& findings
 ) {
-    FindingList own;
-    RdbMapping mapping;
-    mapping.task = file.task;
-    mapping.file = file.path;
-    if (const std::optional<ConfigNode> document = parse_yaml(file.path, file.text, own)) {
-        const ConfigNode tree = nest_keys(*document, kColumnMaps, own);
-        Reading reading;
-        reading.placeholders = placeholders;
-        reading.strict = false;
-        reading.findings = &own;
-        const Section root(reading, &tree, "");
-        mapping.data_source_key = std::string(trim(root.text("dataSourceKey")));
-        mapping.destination = std::string(trim(root.text("destination")));
-        mapping.group_id = trimmed(root.optional_text("groupId"));
-        mapping.outer_adapter_key = trimmed(root.optional_text("outerAdapterKey"));
-        mapping.concurrent = root.boolean("concurrent", false);
-        read_on_error(root, mapping);
-        if (mapping.destination.empty()) root.error("destination", "must be given");
-        const Section table = root.section("dbMapping");
-        if (table.exists()) {
-            read_table(table, mapping);
-        } else {
-            root.error("dbMapping", "must be given");
-        }
-        root.report_unknown();
-    }
-    bool good = true;
-    for (const Finding& finding : own.take()) {
-        const bool error = finding.severity == Finding::Severity::Error;
-        good = good && !error;
-        if (error) {
-            findings.error(finding.where, finding.key, finding.what);
-        } else {
-            findings.warning(finding.where, finding.key, finding.what);
-        }
-    }
-    if (!good) return std::nullopt;
-    return mapping;
+    return read_mapping<RdbMapping>(file, placeholders, kColumnMaps, findings, read_root);
 }
 
 }  // namespace obcanal::adapter::config

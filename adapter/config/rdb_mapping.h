@@ -14,12 +14,6 @@
 
 namespace obcanal::adapter::config {
 
-// What happens to a change that the target refuses for good.
-enum class OnError : uint8_t {
-    Block,  // the destination waits, and tries again
-    Park,   // it goes to the dead letters, the rest flows
-};
-
 struct RdbMapping {
     std::string task;  // file name with suffix
     std::string file;  // path, for messages

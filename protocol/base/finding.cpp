@@ -11,7 +11,13 @@ std::string finding_text(const Finding& finding) {
     std::string text = printable(finding.where, kLongLine) + ": ";
     if (!finding.key.empty()) text += printable(finding.key, kLongLine) + ": ";
     if (finding.severity == Finding::Severity::Warning) text += "warning: ";
-    return text + printable(finding.what, kLongLine);
+    // Lines beneath the first show the place.
+    const char* between = "";
+    for (const std::string_view line : split(finding.what, '\n')) {
+        text += between + printable(line, kLongLine);
+        between = "\n    ";
+    }
+    return text;
 }
 
 std::string FindingList::errors_of(const std::string& scope) const {

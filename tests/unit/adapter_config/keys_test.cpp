@@ -1,5 +1,6 @@
 // conf/ADAPTER_KEYS.md against the program: each key that the page has is known, and each value
 // that the program reads is on the page.
+#include "adapter/config/es_mapping.h"
 #include "adapter/config/load.h"
 #include "adapter/config/rdb_mapping.h"
 #include "protocol/base/text.h"
@@ -103,6 +104,23 @@ TEST(AdapterKeysTest, ThePageAndTheProgramAgreeOnMappings) {
     }
     FindingList findings;
     EXPECT_TRUE(read_rdb_mapping({"t.yml", "t.yml", text, {}}, {}, findings));
+    for (const Finding& finding : findings.take()) ADD_FAILURE() << finding_text(finding);
+}
+
+TEST(AdapterKeysTest, ThePageAndTheProgramAgreeOnEsMappings) {
+    const std::set<std::string> page = keys_of_page("es/*.yml");
+    ASSERT_GT(page.size(), 15U);
+    std::string text;
+    for (const std::string& key : page) {
+        std::string value = "1";
+        if (key == "onError") value = "park";
+        if (key.ends_with("objFields")) value = "{a: 'array:;'}";
+        if (key.ends_with("relations")) value = "{a: {name: b, parent: c}}";
+        if (key.ends_with("skips")) value = "[a]";
+        text += key + ": " + value + "\n";
+    }
+    FindingList findings;
+    EXPECT_TRUE(read_es_mapping({"t.yml", "t.yml", text, {}}, {}, findings));
     for (const Finding& finding : findings.take()) ADD_FAILURE() << finding_text(finding);
 }
 
