@@ -1,8 +1,8 @@
-// Which documents a batch of changes touches, and what stands in them now (client-adapter, 3.5): from
-// the images of the rows where they are enough, read back from the source where they aren't, always
-// many at a time, and handed on in blocks, so that one change that touches a million documents needs
-// no more memory than one that touches a thousand. Owned by the writer, on its strand; stop() from
-// any thread. Reading blocks on a thread of its own.
+// Which documents a batch of changes touches, and what stands in them now (client-adapter, 3.5):
+// from the images of the rows where they are enough, read back from the source where they aren't,
+// always many at a time, and handed on in blocks, so that one change that touches a million
+// documents needs no more memory than one that touches a thousand. Owned by the writer, on its
+// strand; stop() from any thread. Reading blocks on a thread of its own.
 #pragma once
 
 #include "adapter/config/adapter_config.h"

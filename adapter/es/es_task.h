@@ -18,9 +18,7 @@ struct EsTask : config::EsMapping {
 // For config::OwnedMappings. What is wrong with the SQL is shown with its line and a caret under
 // the place.
 std::optional<EsTask> read_es_task(
-    const config::MappingFile& file,
-    const config::Placeholders& placeholders,
-    FindingList& findings
+    const config::MappingFile& file, const config::Placeholders& placeholders, FindingList& findings
 );
 
 }  // namespace obcanal::adapter::es

@@ -11,34 +11,54 @@ namespace {
 constexpr int kDepth = 60;
 
 constexpr auto kReserved = std::to_array<std::string_view>({
-    "AND",    "AS",       "ASC",       "BETWEEN", "BY",      "CASE",  "COLLATE",       "CROSS",
-    "DESC",   "DISTINCT", "DIV",       "ELSE",    "END",     "EXCEPT", "EXISTS",       "FALSE",
-    "FOR",    "FORCE",    "FROM",      "FULL",    "GROUP",   "HAVING", "IGNORE",       "IN",
-    "INNER",  "INTERSECT", "INTERVAL", "INTO",    "IS",      "JOIN",  "LEFT",          "LIKE",
-    "LIMIT",  "LOCK",     "MOD",       "NATURAL", "NOT",     "NULL",  "ON",            "OR",
-    "ORDER",  "OUTER",    "OVER",      "REGEXP",  "RIGHT",   "RLIKE", "SELECT",        "SET",
-    "THEN",   "TRUE",     "UNION",     "USE",     "USING",   "WHEN",  "WHERE",         "WINDOW",
+    "AND",   "AS",        "ASC",      "BETWEEN", "BY",    "CASE",   "COLLATE", "CROSS",
+    "DESC",  "DISTINCT",  "DIV",      "ELSE",    "END",   "EXCEPT", "EXISTS",  "FALSE",
+    "FOR",   "FORCE",     "FROM",     "FULL",    "GROUP", "HAVING", "IGNORE",  "IN",
+    "INNER", "INTERSECT", "INTERVAL", "INTO",    "IS",    "JOIN",   "LEFT",    "LIKE",
+    "LIMIT", "LOCK",      "MOD",      "NATURAL", "NOT",   "NULL",   "ON",      "OR",
+    "ORDER", "OUTER",     "OVER",     "REGEXP",  "RIGHT", "RLIKE",  "SELECT",  "SET",
+    "THEN",  "TRUE",      "UNION",    "USE",     "USING", "WHEN",   "WHERE",   "WINDOW",
     "XOR",
 });
 
 constexpr auto kAggregates = std::to_array<std::string_view>({
-    "AVG",     "BIT_AND",       "BIT_OR",         "BIT_XOR", "COUNT",      "GROUP_CONCAT",
-    "MAX",     "MIN",           "JSON_ARRAYAGG",  "STD",     "STDDEV",     "JSON_OBJECTAGG",
-    "SUM",     "STDDEV_POP",    "STDDEV_SAMP",    "VAR_POP", "VAR_SAMP",   "VARIANCE",
+    "AVG",
+    "BIT_AND",
+    "BIT_OR",
+    "BIT_XOR",
+    "COUNT",
+    "GROUP_CONCAT",
+    "MAX",
+    "MIN",
+    "JSON_ARRAYAGG",
+    "STD",
+    "STDDEV",
+    "JSON_OBJECTAGG",
+    "SUM",
+    "STDDEV_POP",
+    "STDDEV_SAMP",
+    "VAR_POP",
+    "VAR_SAMP",
+    "VARIANCE",
 });
 
 // Functions that need no parentheses.
 constexpr auto kBare = std::to_array<std::string_view>({
-    "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "CURRENT_USER",
-    "LOCALTIME",    "LOCALTIMESTAMP", "UTC_DATE",        "UTC_TIMESTAMP",
+    "CURRENT_DATE",
+    "CURRENT_TIME",
+    "CURRENT_TIMESTAMP",
+    "CURRENT_USER",
+    "LOCALTIME",
+    "LOCALTIMESTAMP",
+    "UTC_DATE",
+    "UTC_TIMESTAMP",
 });
 
-constexpr auto kComparisons = std::to_array<std::string_view>({
-    "=", "<=>", "<>", "!=", "<", ">", "<=", ">="
-});
-constexpr auto kOperators = std::to_array<std::string_view>({
-    "+", "-", "*", "/", "%", "|", "&", "^", "<<", ">>", "->", "->>"
-});
+constexpr auto kComparisons =
+    std::to_array<std::string_view>({"=", "<=>", "<>", "!=", "<", ">", "<=", ">="});
+constexpr auto kOperators = std::to_array<std::string_view>(
+    {"+", "-", "*", "/", "%", "|", "&", "^", "<<", ">>", "->", "->>"}
+);
 
 template <size_t N>
 bool is_one_of(const std::array<std::string_view, N>& words, const SqlToken& token) {
@@ -68,9 +88,7 @@ bool SqlCursor::expect(std::string_view symbol) {
     return take(symbol) || fail_here("'" + std::string(symbol) + "'");
 }
 
-bool SqlCursor::expect_word(std::string_view upper) {
-    return take_word(upper) || fail_here(upper);
-}
+bool SqlCursor::expect_word(std::string_view upper) { return take_word(upper) || fail_here(upper); }
 
 bool SqlCursor::fail(const SqlToken& token, std::string what) {
     fault_ = {token.range.begin, std::move(what)};
@@ -114,8 +132,8 @@ std::optional<SqlExpression> ExpressionReader::read() {
 bool ExpressionReader::all(Part& part) {
     if (!cursor_.enter()) return false;
     if (!every(part)) return false;
-    while (cursor_.peek().is_word("OR") || cursor_.peek().is_word("XOR") ||
-           cursor_.peek().is("||")) {
+    while (cursor_.peek().is_word("OR") || cursor_.peek().is_word("XOR") || cursor_.peek().is("||")
+    ) {
         cursor_.next();
         part = {};
         Part other;
@@ -123,6 +141,11 @@ bool ExpressionReader::all(Part& part) {
     }
     cursor_.leave();
     return true;
+}
+
+bool ExpressionReader::any() {
+    Part ignored;
+    return all(ignored);
 }
 
 bool ExpressionReader::every(Part& part) {
@@ -366,8 +389,8 @@ bool ExpressionReader::arguments(const SqlToken& name) {
         cursor_.next();
         return cursor_.expect_word("FROM") && any() && cursor_.expect(")");
     }
-    const bool unit_first = name.is_word("TIMESTAMPADD") || name.is_word("TIMESTAMPDIFF") ||
-                            name.is_word("GET_FORMAT");
+    const bool unit_first =
+        name.is_word("TIMESTAMPADD") || name.is_word("TIMESTAMPDIFF") || name.is_word("GET_FORMAT");
     if (unit_first) {
         if (!cursor_.peek().is_name()) return cursor_.fail_here("a unit");
         cursor_.next();
@@ -415,8 +438,8 @@ bool ExpressionReader::group_concat() {
 }
 
 bool ExpressionReader::trim_arguments() {
-    const bool side = cursor_.take_word("BOTH") || cursor_.take_word("LEADING") ||
-                      cursor_.take_word("TRAILING");
+    const bool side =
+        cursor_.take_word("BOTH") || cursor_.take_word("LEADING") || cursor_.take_word("TRAILING");
     if (!(side && cursor_.peek().is_word("FROM")) && !any()) return false;
     if (cursor_.take_word("FROM") && !any()) return false;
     return cursor_.expect(")");

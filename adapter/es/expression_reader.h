@@ -94,7 +94,7 @@ class ExpressionReader {
     bool cast_type();
     bool interval();
     bool case_of();
-    bool any(Part part = {}) { return all(part); }
+    bool any();
 
     SqlCursor& cursor_;
     std::vector<ColumnUse> columns_;

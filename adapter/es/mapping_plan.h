@@ -71,6 +71,8 @@ struct MappingPlan {
     std::vector<bool> floats;
 };
 
+std::string quote_name(std::string_view name);
+
 // What doesn't depend on the source's catalogue. False: `fault` says what isn't understood.
 bool check_task(const config::EsMapping& mapping, const MappingSql& sql, SqlFault& fault);
 

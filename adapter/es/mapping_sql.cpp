@@ -245,7 +245,9 @@ bool SelectReader::resolve(SqlSelect& select, SqlExpression& expression, size_t 
         if (use.source < 0) {
             SqlToken at;
             at.range = use.range;
-            return cursor_.fail(at, "no table before has the alias '" + printable(use.qualifier) + "'");
+            return cursor_.fail(
+                at, "no table before has the alias '" + printable(use.qualifier) + "'"
+            );
         }
     }
     return true;

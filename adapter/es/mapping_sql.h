@@ -52,8 +52,8 @@ struct SqlSource {
     enum class Join : uint8_t { Main, Left, Inner };
 
     Join join = Join::Main;
-    SqlRange range;    // "user a", "(select ...) c"
-    SqlRange joined;   // from LEFT or JOIN to the end of ON; of the main one as `range`
+    SqlRange range;     // "user a", "(select ...) c"
+    SqlRange joined;    // from LEFT or JOIN to the end of ON; of the main one as `range`
     std::string alias;  // the table's name if it has none
     std::string schema;
     std::string table;

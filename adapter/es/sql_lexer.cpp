@@ -69,8 +69,8 @@ class Lexer {
         for (;;) {
             if (is_space(peek()) && at_ < sql_.size()) {
                 ++at_;
-            } else if (peek() == '#' ||
-                       (peek() == '-' && peek(1) == '-' && (is_space(peek(2)) || at_ + 2 >= sql_.size()))) {
+            } else if (peek() == '#' || (peek() == '-' && peek(1) == '-' &&
+                                         (is_space(peek(2)) || at_ + 2 >= sql_.size()))) {
                 skip_line();
             } else if (peek() == '/' && peek(1) == '*') {
                 if (peek(2) == '!' || (peek(2) == 'M' && peek(3) == '!'))
@@ -88,7 +88,8 @@ class Lexer {
         const size_t begin = at_;
         const char c = peek();
         if (c == '`') return quoted(begin, SqlTokenKind::Quoted, "the name has no end");
-        if (c == '\'' || c == '"') return quoted(begin, SqlTokenKind::String, "the text has no end");
+        if (c == '\'' || c == '"')
+            return quoted(begin, SqlTokenKind::String, "the text has no end");
         const bool marked = peek(1) == '\'';  // n'text', x'ff', b'01'
         if (marked && std::string_view("nNxXbB").find(c) != std::string_view::npos) {
             ++at_;
@@ -155,7 +156,8 @@ class Lexer {
                 while (is_digit(peek())) ++at_;
             }
         }
-        if (is_name_start(peek())) return fail(begin, "a name that begins with a digit needs `quotes`");
+        if (is_name_start(peek()))
+            return fail(begin, "a name that begins with a digit needs `quotes`");
         add(SqlTokenKind::Number, begin);
         return true;
     }
