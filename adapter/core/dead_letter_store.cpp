@@ -2,6 +2,7 @@
 
 #include "adapter/core/letter_text.h"
 #include "protocol/base/clock.h"
+#include "protocol/base/crypto.h"
 #include "protocol/base/json.h"
 #include "protocol/base/log.h"
 #include "protocol/base/text.h"
@@ -23,6 +24,8 @@ constexpr size_t kReadPiece = size_t{1} << 20;
 constexpr size_t kMaxLine = size_t{1} << 30;
 // Lines beyond those of the letters that make the file worth writing anew.
 constexpr size_t kIdleLines = 1'000;
+// Letters that are gone whose changes may still come again.
+constexpr size_t kPast = 1'000;
 
 // Parts of a key; no name or value that is worth anything holds them.
 constexpr char kUnit = '\x1f';
@@ -79,6 +82,20 @@ std::vector<std::string> keys_of(const LetterOwner& owner, const RefusedChange& 
     return keys;
 }
 
+// What a letter is of: empty where the log's places don't tell changes apart.
+std::string identity_of(const LetterOwner& owner, const std::string& task, const Letter& letter) {
+    if (string_member(letter.change, "log_file").empty()) return {};
+    std::string text = owner.group + kUnit + owner.adapter + kUnit + task + kUnit;
+    text += to_json_text(letter.change);
+    return to_hex(sha1(as_bytes(text)));
+}
+
+// Of a key: the part that all keys of its table begin with, which is a DDL's own key.
+std::string_view table_part(std::string_view key) {
+    const auto end = key.find(kRecord);
+    return end == std::string_view::npos ? key : key.substr(0, end + 1);
+}
+
 boost::json::object letter_line(const Letter& letter) {
     boost::json::array keys;
     for (const std::string& key : letter.keys) keys.emplace_back(key);
@@ -126,7 +143,7 @@ Result<std::unique_ptr<DeadLetterStore>> DeadLetterStore::open(
     const FileLock lock(store->path_ + ".lock");
     Result<void> read = store->refresh();
     if (!read) return std::move(read).error();
-    if (store->lines_ > 2 * store->letters_.size() + kIdleLines) {
+    if (store->lines_ > 2 * store->letters_.size() + store->past_.size() + kIdleLines) {
         Result<void> compacted = store->compact();
         if (!compacted) return std::move(compacted).error();
     }
@@ -185,13 +202,13 @@ Result<void> DeadLetterStore::take_line(std::string_view line, size_t number) {
         Result<Letter> letter = read_letter(object);
         if (!letter) return std::move(letter).error().in(place);
         next_id_ = std::max(next_id_, letter->id + 1);
-        add_keys(*letter);
-        letters_.insert_or_assign(letter->id, std::move(letter).value());
+        add(std::move(letter).value());
         return {};
     }
     const std::string what(string_member(object, "what"));
     const uint64_t id = number_member(object, "id");
     if (what == "next") next_id_ = std::max(next_id_, id);
+    if (what == "past") remember(std::string(string_member(object, "change")));
     const auto found = letters_.find(id);
     if (found == letters_.end()) return {};
     if (what == "done" || what == "drop") {
@@ -209,8 +226,21 @@ Result<void> DeadLetterStore::take_line(std::string_view line, size_t number) {
     return {};
 }
 
-void DeadLetterStore::add_keys(const Letter& letter) {
+void DeadLetterStore::add(Letter letter) {
+    forget(letter.id);
     for (const std::string& key : letter.keys) ++keys_[key];
+    const std::string identity = identity_of(letter.owner, letter.task, letter);
+    if (!identity.empty()) identities_[identity] = letter.id;
+    letters_.insert_or_assign(letter.id, std::move(letter));
+}
+
+void DeadLetterStore::remember(const std::string& identity) {
+    if (identity.empty() || !past_.insert(identity).second) return;
+    past_order_.push_back(identity);
+    if (past_order_.size() > kPast) {
+        past_.erase(past_order_.front());
+        past_order_.pop_front();
+    }
 }
 
 void DeadLetterStore::forget(uint64_t id) {
@@ -220,6 +250,10 @@ void DeadLetterStore::forget(uint64_t id) {
         const auto count = keys_.find(key);
         if (count != keys_.end() && --count->second == 0) keys_.erase(count);
     }
+    const std::string identity =
+        identity_of(found->second.owner, found->second.task, found->second);
+    if (!identity.empty()) identities_.erase(identity);
+    remember(identity);
     letters_.erase(found);
 }
 
@@ -262,6 +296,8 @@ Result<void> DeadLetterStore::park(const LetterOwner& owner, const RefusedChange
     letter.parked_at = utc_now();
     letter.keys = keys_of(owner, change);
     letter.change = change_text(*change.dml, change.row);
+    const std::string identity = identity_of(owner, letter.task, letter);
+    if (!identity.empty() && identities_.contains(identity)) return {};
     Result<void> done = append(letter_line(letter));
     if (done) {
         kLog.error(
@@ -274,6 +310,15 @@ Result<void> DeadLetterStore::park(const LetterOwner& owner, const RefusedChange
         );
     }
     return done;
+}
+
+bool DeadLetterStore::was_parked(const LetterOwner& owner, const RefusedChange& change) const {
+    const std::lock_guard lock(mutex_);
+    if (identities_.empty() && past_.empty()) return false;
+    Letter letter;
+    letter.change = change_text(*change.dml, change.row);
+    const std::string identity = identity_of(owner, change.task, letter);
+    return !identity.empty() && (identities_.contains(identity) || past_.contains(identity));
 }
 
 bool DeadLetterStore::has_earlier(const LetterOwner& owner, const RefusedChange& change) const {
@@ -308,7 +353,14 @@ std::vector<Letter> DeadLetterStore::to_retry() const {
     std::map<std::string, bool> waiting;  // keys of older letters that nobody wants to retry
     for (const auto& [id, letter] : letters_) {
         bool behind = false;
-        for (const std::string& key : letter.keys) behind = behind || waiting.contains(key);
+        for (const std::string& key : letter.keys) {
+            const std::string table(table_part(key));
+            const auto of_table = waiting.lower_bound(table);
+            const bool any = of_table != waiting.end() && of_table->first.starts_with(table);
+            // A DDL's letter and those of its table's rows wait for each other.
+            behind =
+                behind || waiting.contains(key) || waiting.contains(table) || (key == table && any);
+        }
         if (letter.wish == Letter::Wish::Retry && !behind) {
             all.push_back(letter);
         } else {
@@ -339,6 +391,9 @@ Result<void> DeadLetterStore::drop(uint64_t id) { return note("drop", id); }
 Result<void> DeadLetterStore::compact() {
     std::string text;
     for (const auto& [id, letter] : letters_) text += to_json_text(letter_line(letter)) + "\n";
+    for (const std::string& identity : past_order_) {
+        text += to_json_text(boost::json::object{{"what", "past"}, {"change", identity}}) + "\n";
+    }
     // Numbers are not given twice.
     text += to_json_text(boost::json::object{{"what", "next"}, {"id", next_id_}}) + "\n";
     Replaced replaced = replace_file(directory_, name_, text);
@@ -348,6 +403,9 @@ Result<void> DeadLetterStore::compact() {
     lines_ = 0;
     letters_.clear();
     keys_.clear();
+    identities_.clear();
+    past_.clear();
+    past_order_.clear();
     return read_tail();
 }
 

@@ -12,9 +12,11 @@
 #include <boost/json/object.hpp>
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,8 +51,10 @@ class DeadLetterStore {
         const std::string& data_dir, const std::string& destination
     );
 
-    // Durable when it returns.
+    // Durable when it returns. A change that comes again after a crash makes no second letter.
     Result<void> park(const LetterOwner& owner, const RefusedChange& change);
+    // There is a letter of this change, or was one (the latest of them).
+    bool was_parked(const LetterOwner& owner, const RefusedChange& change) const;
     bool has_earlier(const LetterOwner& owner, const RefusedChange& change) const;
     size_t size() const;
     std::vector<Letter> letters() const;
@@ -77,7 +81,8 @@ class DeadLetterStore {
     Result<void> read_tail();
     Result<void> take_line(std::string_view line, size_t number);
     Result<void> note(std::string_view what, uint64_t id, std::string_view cause = {});
-    void add_keys(const Letter& letter);
+    void add(Letter letter);
+    void remember(const std::string& identity);
     void forget(uint64_t id);
     Result<void> compact();
 
@@ -91,6 +96,9 @@ class DeadLetterStore {
     uint64_t next_id_ = 1;
     std::map<uint64_t, Letter> letters_;
     std::map<std::string, size_t, std::less<>> keys_;
+    std::map<std::string, uint64_t> identities_;  // of letters_, by what they are of
+    std::set<std::string> past_;                  // of letters that are done or dropped
+    std::deque<std::string> past_order_;
 };
 
 // A writer's own side of the store.
@@ -100,6 +108,10 @@ class WriterDeadLetters : public DeadLetters {
         : store_(store), owner_(std::move(owner)) {}
 
     Result<void> park(const RefusedChange& change) override { return store_.park(owner_, change); }
+
+    bool was_parked(const RefusedChange& change) const override {
+        return store_.was_parked(owner_, change);
+    }
 
     bool has_earlier(const RefusedChange& change) const override {
         return store_.has_earlier(owner_, change);

@@ -62,6 +62,7 @@ struct Dml {
 struct DmlBatch {
     std::string_view destination;
     canal::BatchId id{-1};
+    uint64_t session = 0;  // of the adapter with the server: another one may bring batches again
     std::span<const Dml> dmls;
     size_t rows = 0;
     // Set: a dead letter of this mapping file is tried again. Only that mapping takes it, nothing

@@ -66,6 +66,7 @@ boost::json::object change_text(const Dml& dml, size_t row) {
         {"es", dml.execute_ms},
         {"log_file", repair_utf8(as_bytes(dml.log_file))},
         {"log_offset", dml.log_offset},
+        {"row", static_cast<uint64_t>(row)},
         {"gtid", repair_utf8(as_bytes(dml.gtid))},
         {"columns", std::move(columns)},
         {"before", image_text(images.before)},

@@ -2,7 +2,8 @@
 //   {"letter": 1, "group": "g1", "adapter": "key", "task": "user.yml", "cause": "...",
 //    "parked_at": "2024-01-02T03:04:05Z", "keys": [...],
 //    "change": {"type": 2, "ddl": false, "database": "mytest", "table": "user", "sql": "",
-//               "ddl_schema": "", "es": 0, "log_file": "", "log_offset": 0, "gtid": "",
+//               "ddl_schema": "", "es": 0, "log_file": "", "log_offset": 0, "row": 0,
+//               "gtid": "",
 //               "columns": [["id", "int(11)", true], ...],
 //               "before": [VALUE, ...], "after": [VALUE, ...]}}
 // VALUE: [text, java.sql.Types, updated]; the text null for NULL, false where upstream did not log

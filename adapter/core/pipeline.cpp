@@ -183,10 +183,11 @@ Awaitable<Result<void>> Pipeline::consume() {
         Result<canal::Messages> messages = co_await feed_.receive();
         if (!messages) co_return std::move(messages).error();
         if (messages->batch_id <= 0) continue;
-        const Result<DmlBatch> batch = reader_.read(name(), *messages);
+        Result<DmlBatch> batch = reader_.read(name(), *messages);
         if (!batch) {
             co_return batch.error().in("batch " + std::to_string(messages->batch_id));
         }
+        batch->session = stats_.connects.load();
         if (!batch->dmls.empty()) {
             const bool delivered = co_await deliver(*batch);
             if (!delivered) co_return Result<void>{};
@@ -271,6 +272,7 @@ Awaitable<void> Pipeline::retry_letter(Letter letter) {
         batch.destination = name();
         batch.dmls = std::span<const Dml>(&(*made)->dml(), 1);
         batch.rows = batch.dmls[0].rows.size();
+        batch.session = stats_.connects.load();
         batch.only_task = letter.task;
         done = co_await attempt(target.get(), &batch);
     }

@@ -30,8 +30,11 @@ struct RefusedChange {
 class DeadLetters {
  public:
     virtual ~DeadLetters() = default;
-    // Returns when it is durable.
+    // Returns when it is durable. The same change again, by its place in the log: nothing is done.
     virtual Result<void> park(const RefusedChange& change) = 0;
+    // True when an earlier delivery parked the very change: whatever became of the letter, it is
+    // not to be written.
+    virtual bool was_parked(const RefusedChange& change) const = 0;
     // True while earlier changes of the row's key wait: later ones must wait behind them.
     virtual bool has_earlier(const RefusedChange& change) const = 0;
 };

@@ -16,8 +16,13 @@ constexpr int kAgainLimit = 10;  // deadlocks of one transaction before the batc
 constexpr std::chrono::milliseconds kWarnPeriod{10'000};
 
 Error to_error(const Failure& failed, std::string text) {
-    const bool lost = failed.cause == Cause::Lost;
-    return {lost ? Errc::Closed : Errc::Refused, Retry::Backoff, std::move(text)};
+    Errc code = Errc::Refused;
+    if (failed.cause == Cause::Lost) {
+        code = Errc::Closed;
+    } else if (failed.cause == Cause::Unable) {
+        code = Errc::Io;
+    }
+    return {code, Retry::Backoff, std::move(text)};
 }
 
 bool is_key(const SqlPlan& plan, const std::string& constraint) {
@@ -139,7 +144,7 @@ Result<void> Lane::write_here(const LaneWork& work, bool replaying, const std::s
             return ready;
         }
         const bool rows_alone =
-            std::ranges::any_of(work.ops, [this](const Op& op) { return must_park(op); });
+            std::ranges::any_of(work.ops, [&](const Op& op) { return must_park(work, op); });
         bool fits = !rows_alone;
         Outcome failed;
         if (fits) {
@@ -149,7 +154,7 @@ Result<void> Lane::write_here(const LaneWork& work, bool replaying, const std::s
                 return {};
             }
         }
-        if (failed && failed->cause == Cause::Lost) {
+        if (failed && (failed->cause == Cause::Lost || failed->cause == Cause::Unable)) {
             return lost("", *failed);
         }
         if (const Outcome undone = session_->rollback()) {
@@ -197,9 +202,19 @@ Outcome Lane::write_units(
     return session_->commit();
 }
 
-bool Lane::must_park(const Op& op) const {
-    return op.plan->mapping->on_error == config::OnError::Park &&
-           options_.dead_letters->has_earlier(refused(op, {}));
+bool Lane::parks(const LaneWork& work, const Op& op) const {
+    return work.parks && options_.dead_letters != nullptr &&
+           op.plan->mapping->on_error == config::OnError::Park;
+}
+
+// It is in a letter already, or has to wait behind one.
+bool Lane::must_park(const LaneWork& work, const Op& op) const {
+    if (!parks(work, op)) {
+        return false;
+    }
+    const core::RefusedChange change = refused(op, {});
+    return options_.dead_letters->has_earlier(change) ||
+           (work.recheck && options_.dead_letters->was_parked(change));
 }
 
 Result<void> Lane::park(const Op& op, const std::string& cause) {
@@ -214,9 +229,10 @@ Result<void> Lane::write_rows(const LaneWork& work, bool replaying, const std::s
         return lost("BEGIN: ", *failed);
     }
     for (const Op& op : work.ops) {
-        const bool parks =
-            options_.dead_letters != nullptr && op.plan->mapping->on_error == config::OnError::Park;
-        if (parks && must_park(op)) {
+        if (must_park(work, op)) {
+            if (work.recheck && options_.dead_letters->was_parked(refused(op, {}))) {
+                continue;
+            }
             if (auto parked = park(op, "waits behind an earlier change of its key"); !parked) {
                 static_cast<void>(session_->rollback());
                 return parked;
@@ -235,7 +251,8 @@ Result<void> Lane::write_rows(const LaneWork& work, bool replaying, const std::s
             error.retry = Retry::Now;
             return error;
         }
-        if (!parks) {
+        const bool to_blame = failed->cause == Cause::Duplicate || failed->cause == Cause::Refused;
+        if (!parks(work, op) || !to_blame) {
             return lost(describe_op(op, ""), *failed);
         }
         if (auto parked = park(op, failed->text); !parked) {

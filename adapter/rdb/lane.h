@@ -64,7 +64,8 @@ class Lane {
     Outcome run_one(
         const Op& op, OpKind kind, const Shape& shape, const core::DmlRow& row, uint64_t& matched
     );
-    bool must_park(const Op& op) const;
+    bool parks(const LaneWork& work, const Op& op) const;
+    bool must_park(const LaneWork& work, const Op& op) const;
     Result<void> park(const Op& op, const std::string& cause);
     Result<void> lost(const std::string& what, const Failure& failed);
     void drop_session();

@@ -26,7 +26,8 @@ struct Op {
 struct LaneWork {
     std::vector<Op> ops;
     std::vector<Unit> units;
-    bool parks = true;  // refused changes of mappings that want it go to the dead letters
+    bool parks = true;     // refused changes of mappings that want it go to the dead letters
+    bool recheck = false;  // an earlier delivery may have parked some of them
 };
 
 // Fills `units` from `ops`.

@@ -20,9 +20,13 @@ constexpr size_t kTexts = 250;       // UPDATEs and DELETEs in one round trip
 constexpr size_t kStatementLimit = size_t{4} << 20;
 
 // DDL that finds its effect there already: table, column or key exists, or is gone.
-constexpr uint32_t kApplied[] = {1007, 1008, 1050, 1051, 1060, 1061, 1091, 1146, 1054};
+constexpr uint32_t kIdle[] = {1007, 1008};
+constexpr uint32_t kApplied[] = {1050, 1051, 1060, 1061, 1091, 1146, 1054};
 constexpr uint32_t kDuplicate[] = {1062, 1022, 1586, 1859};
-constexpr uint32_t kAgain[] = {1213, 1205, 1020, 3572};
+constexpr uint32_t kAgain[] = {1213, 1205, 1020, 1317, 3572};
+// Disk and memory (those from 4000 on: OceanBase's), connections, read-only, privileges.
+constexpr uint32_t kUnable[] = {3,    1021, 1026, 1030, 1037, 1038, 1041, 1044, 1045, 1114, 1142,
+                                1143, 1203, 1223, 1227, 1290, 1370, 1836, 4013, 4030, 4184, 4263};
 
 // "... for key 'PRIMARY'", "... for key 't.PRIMARY'"
 std::string constraint_of(const std::string& text) {
@@ -51,10 +55,14 @@ Outcome to_outcome(const std::optional<SqlFailure>& failed) {
     } else if (is_one_of(kDuplicate, failed->code)) {
         out.cause = Cause::Duplicate;
         out.constraint = constraint_of(failed->text);
-    } else if (is_one_of(kAgain, failed->code)) {
+    } else if (is_one_of(kAgain, failed->code) || failed->state.starts_with("40")) {
         out.cause = Cause::Again;
     } else if (is_one_of(kApplied, failed->code)) {
         out.cause = Cause::Applied;
+    } else if (is_one_of(kIdle, failed->code)) {
+        out.cause = Cause::Idle;
+    } else if (is_one_of(kUnable, failed->code)) {
+        out.cause = Cause::Unable;
     }
     return out;
 }

@@ -39,15 +39,23 @@ Cause cause_of(std::string_view state) {
     if (state.empty() || state.starts_with("08") || state.starts_with("57P")) {
         return Cause::Lost;
     }
-    if (is_one_of(state, {"40001", "40P01", "55P03"})) {
+    if (is_one_of(state, {"40001", "40P01", "55P03", "57014"})) {
         return Cause::Again;
     }
     if (state == "23505") {
         return Cause::Duplicate;
     }
-    // Table, schema, column or index exists, or is gone.
-    if (is_one_of(state, {"42P07", "42P06", "42701", "42710", "42P01", "42703", "42704"})) {
+    if (state == "42P06") {
+        return Cause::Idle;
+    }
+    // Table, column or index exists, or is gone.
+    if (is_one_of(state, {"42P07", "42701", "42710", "42P01", "42703", "42704"})) {
         return Cause::Applied;
+    }
+    // Disk, memory and connections; input and output; read-only; privileges.
+    if (state.starts_with("53") || state.starts_with("58") ||
+        is_one_of(state, {"25006", "42501"})) {
+        return Cause::Unable;
     }
     return Cause::Refused;
 }
@@ -89,6 +97,9 @@ Result<std::unique_ptr<TargetSession>> PostgresSession::open(
             {"application_name", "obcanal-adapter"},
             // Waits for a peer that is gone end.
             {"tcp_user_timeout", "60000"},
+            {"keepalives_idle", "30"},
+            {"keepalives_interval", "10"},
+            {"keepalives_count", "3"},
         };
         for (const std::string_view name :
              {"sslmode", "sslrootcert", "sslcert", "sslkey", "options"}) {

@@ -1,11 +1,11 @@
 #include "adapter/rdb/rdb_writer.h"
 
-#include "adapter/rdb/mirror_ddl.h"
 #include "adapter/rdb/mysql_target.h"
 #include "adapter/rdb/postgres_session.h"
 #include "protocol/net/task_group.h"
 
 #include <algorithm>
+#include <cctype>
 
 namespace obcanal::adapter::rdb {
 
@@ -13,10 +13,6 @@ namespace {
 
 using config::RdbMapping;
 using core::Dml;
-
-// After a start, or a batch that failed, so many rows may come that are in the target already: what
-// a server has handed out and not seen acknowledged.
-constexpr uint64_t kReplayRows = 20'000;
 
 bool is_row_event(const Dml& dml) {
     return !dml.is_ddl && !dml.rows.empty() &&
@@ -44,6 +40,16 @@ std::string place_of(const core::DmlBatch& batch) {
     return place + ":" + std::to_string(last.execute_ms);
 }
 
+// Names of groups and adapters hold whatever the operator likes.
+std::string file_name(std::string_view text) {
+    std::string name;
+    for (const char c : text) {
+        const bool plain = std::isalnum(static_cast<uint8_t>(c)) != 0 || c == '_' || c == '-';
+        name += plain ? std::string(1, c) : "%" + to_hex(as_bytes(std::string_view(&c, 1)));
+    }
+    return name;
+}
+
 OpenSession session_opener(const RdbOptions& options) {
     if (options.url.family == SqlFamily::Postgres) {
         return [options] {
@@ -67,7 +73,12 @@ RdbWriter::RdbWriter(const core::WriterContext& context, RdbOptions options)
           context.placeholders,
           &config::read_rdb_mapping
       ),
-      dead_letters_(context.dead_letters) {
+      dead_letters_(context.dead_letters),
+      replay_(
+          context.config.data_dir + "/written/" + file_name(context.destination),
+          file_name(context.group) + "." + file_name(context.adapter.key),
+          context.config.canal.server.empty()
+      ) {
     // One transaction with the position in it can't be spread over connections.
     const size_t lanes = options_.target_position ? 1 : options_.threads;
     LaneOptions lane;
@@ -98,8 +109,10 @@ void RdbWriter::load_mappings() {
 
 Awaitable<Result<void>> RdbWriter::open() {
     load_mappings();
-    replay_rows_ = kReplayRows;
     mark_.reset();
+    if (auto noted = replay_.open(); !noted) {
+        co_return noted;
+    }
     const Lane::Call nothing = [](TargetSession&) { return Outcome(); };
     Result<void> connected = co_await lanes_.front()->run(nothing, "target");
     if (connected && options_.target_position) {
@@ -153,11 +166,25 @@ Awaitable<Result<void>> RdbWriter::read_position() {
             }
         );
     }
+    behind_mark_ = true;
     mark_ = mark;
     co_return Result<void>();
 }
 
+// With a position in the target nothing that it covers comes this far.
+bool RdbWriter::may_be_written(const Dml& dml) const {
+    if (!only_task_.empty() || (mark_ && covered_)) {
+        return false;
+    }
+    return replay_.covers(dml);
+}
+
 Awaitable<Result<void>> RdbWriter::write(const core::DmlBatch& batch) {
+    if (batch.session != session_) {
+        // What the session before this one did not see acknowledged comes again.
+        session_ = batch.session;
+        mark_.reset();
+    }
     if (options_.target_position && !mark_ && batch.only_task.empty()) {
         Result<void> read = co_await read_position();
         if (!read) {
@@ -165,6 +192,9 @@ Awaitable<Result<void>> RdbWriter::write(const core::DmlBatch& batch) {
         }
     }
     only_task_ = batch.only_task;
+    if (only_task_.empty()) {
+        replay_.begin(batch.session);
+    }
     Result<void> done = co_await write_batch(batch);
     if (stopped_ && !done) {
         co_return Error{Errc::Stopped, Retry::Never, "stopped"};
@@ -172,12 +202,13 @@ Awaitable<Result<void>> RdbWriter::write(const core::DmlBatch& batch) {
     if (!done) {
         // Whatever is wrong may be put right at the target: look at it again.
         routes_.forget_plans();
-        replay_rows_ = std::max<uint64_t>(kReplayRows, batch.rows);
         mark_.reset();
         co_return done;
     }
-    written_ = {};
-    replay_rows_ -= std::min<uint64_t>(replay_rows_, std::max<size_t>(batch.rows, 1));
+    if (only_task_.empty()) {
+        written_ = {};
+        replay_.passed(batch.rows);
+    }
     co_return done;
 }
 
@@ -210,7 +241,28 @@ Awaitable<Result<void>> RdbWriter::write_batch(const core::DmlBatch& batch) {
                 continue;
             }
         }
-        if (dml != nullptr && !dml->is_ddl && dml->type != canal::EventType::Truncate) {
+        const bool row = dml != nullptr && !dml->is_ddl && dml->type != canal::EventType::Truncate;
+        // Rows that may have been written before, and such that can't, have each their own segment.
+        const bool turns = row && segment.last != nullptr && segment.again != may_be_written(*dml);
+        if ((!row || turns) && number >= before) {
+            std::string position;
+            if (keeps && behind) {
+                position = store_position(options_.url.family, position_id(), *mark_);
+            }
+            Result<void> flushed = co_await flush(segment, position);
+            if (!flushed) {
+                co_return flushed;
+            }
+            behind = false;
+            written_.segments = turns ? number : number + 1;
+        }
+        if (turns) {
+            segment = {};
+        }
+        if (row) {
+            segment.again = may_be_written(*dml);
+            segment.recheck = segment.recheck || replay_.covers(*dml);
+            segment.last = dml;
             if (is_row_event(*dml) && number >= before) {
                 Result<void> added = co_await add_rows(*dml, segment);
                 if (!added) {
@@ -222,18 +274,6 @@ Awaitable<Result<void>> RdbWriter::write_batch(const core::DmlBatch& batch) {
                 behind = true;
             }
             continue;
-        }
-        if (number >= before) {
-            std::string position;
-            if (keeps && behind) {
-                position = store_position(options_.url.family, position_id(), *mark_);
-            }
-            Result<void> flushed = co_await flush(segment, position);
-            if (!flushed) {
-                co_return flushed;
-            }
-            behind = false;
-            written_.segments = number + 1;
         }
         segment = {};
         number++;
@@ -343,9 +383,16 @@ Awaitable<Result<void>> RdbWriter::flush(Segment& segment, std::string position)
         work.ops.clear();
         work.units.clear();
         work.parks = only_task_.empty();
+        work.recheck = segment.recheck;
     }
     if (segment.ops.empty() && position.empty()) {
         co_return Result<void>();
+    }
+    again_ = segment.again;
+    if (segment.last != nullptr && only_task_.empty()) {
+        if (auto noted = replay_.note(*segment.last); !noted) {
+            co_return noted;
+        }
     }
     for (const Op& op : segment.ops) {
         const size_t lanes = op.plan->mapping->concurrent ? lanes_.size() : 1;
@@ -356,11 +403,12 @@ Awaitable<Result<void>> RdbWriter::flush(Segment& segment, std::string position)
         make_units(work);
     }
     Result<void> done = co_await flush_lanes(std::move(position));
+    behind_mark_ = behind_mark_ && !done;
     co_return done;
 }
 
 Awaitable<void> RdbWriter::write_lane(size_t lane, std::string position, Result<void>* result) {
-    *result = co_await lanes_[lane]->write(works_[lane], replaying(), std::move(position));
+    *result = co_await lanes_[lane]->write(works_[lane], again_, std::move(position));
 }
 
 // Waits for all lanes, also when one fails.
@@ -379,84 +427,6 @@ Awaitable<Result<void>> RdbWriter::flush_lanes(std::string position) {
     for (Result<void>& result : results) {
         if (!result) {
             co_return std::move(result);
-        }
-    }
-    co_return Result<void>();
-}
-
-Awaitable<Result<void>> RdbWriter::apply_ddl(const Dml& dml) {
-    if (dml.type == canal::EventType::Truncate) {
-        for (Route& route : routes_.of(dml)) {
-            const RdbMapping& mapping = *route.mapping;
-            if (mapping.mirror_db || !mapping.apply_truncate ||
-                (!only_task_.empty() && mapping.task != only_task_)) {
-                continue;
-            }
-            Result<void> done = co_await truncate(mapping, dml);
-            if (!done) {
-                co_return done;
-            }
-        }
-    }
-    Result<void> mirrored = co_await mirror_ddl(dml);
-    routes_.forget_plans();
-    co_return mirrored;
-}
-
-Awaitable<Result<void>> RdbWriter::truncate(const RdbMapping& mapping, const Dml& dml) {
-    const auto [database, name] = target_of(mapping, dml);
-    std::string table = quote_name(options_.url.family, name);
-    if (!database.empty()) {
-        table = quote_name(options_.url.family, database) + "." + table;
-    }
-    const Lane::Call call = [&table](TargetSession& session) -> Outcome {
-        Outcome failed = session.execute_ddl("", "TRUNCATE TABLE " + table);
-        if (!failed || failed->cause == Cause::Lost) {
-            return failed;
-        }
-        // Referred to by a foreign key.
-        failed = session.begin();
-        if (!failed) {
-            failed = session.execute("DELETE FROM " + table);
-        }
-        return failed ? failed : session.commit();
-    };
-    log_.info("TRUNCATE", {{"task", mapping.task}, {"table", table}});
-    Result<void> done = co_await lanes_.front()->run(call, mapping.task + ": TRUNCATE " + table);
-    co_return done;
-}
-
-Awaitable<Result<void>> RdbWriter::mirror_ddl(const Dml& dml) {
-    for (const RdbMapping* mapping : routes_.mirrors(dml.database)) {
-        if ((!only_task_.empty() && mapping->task != only_task_) || dml.sql.empty()) {
-            continue;
-        }
-        const MirrorStatement statement = mirror_statement(dml, options_.url.family);
-        std::string applied;
-        const Lane::Call call = [&](TargetSession& session) -> Outcome {
-            Outcome failed = session.execute_ddl(statement.database, statement.sql);
-            if (failed && failed->cause == Cause::Applied) {
-                applied = failed->text;
-                return std::nullopt;
-            }
-            return failed;
-        };
-        log_.info("DDL", {{"task", mapping->task}, {"sql", printable(statement.sql)}});
-        const std::string what = mapping->task + ": DDL \"" + printable(statement.sql) + "\"";
-        Result<void> done = co_await lanes_.front()->run(call, what);
-        if (!applied.empty()) {
-            log_.warn("DDL was applied before", {{"task", mapping->task}, {"answer", applied}});
-        }
-        const bool parks = mapping->on_error == config::OnError::Park && only_task_.empty();
-        if (!done && done.error().code == Errc::Refused && parks) {
-            core::RefusedChange change;
-            change.task = mapping->task;
-            change.cause = done.error().detail;
-            change.dml = &dml;
-            done = dead_letters_.park(change);
-        }
-        if (!done) {
-            co_return done;
         }
     }
     co_return Result<void>();

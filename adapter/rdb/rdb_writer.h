@@ -11,6 +11,7 @@
 #include "adapter/core/writer.h"
 #include "adapter/rdb/lane.h"
 #include "adapter/rdb/position.h"
+#include "adapter/rdb/replay.h"
 #include "adapter/rdb/routes.h"
 #include "protocol/base/log.h"
 
@@ -60,6 +61,9 @@ class RdbWriter : public core::Writer {
     struct Segment {
         std::vector<Op> ops;
         std::set<const SqlPlan*> moved;  // keys of their rows change in it
+        const core::Dml* last = nullptr;
+        bool again = false;    // they may have been written before
+        bool recheck = false;  // some may have been parked before
     };
 
     // Which batch it was of which the first segments are written, when it comes again.
@@ -79,10 +83,11 @@ class RdbWriter : public core::Writer {
     Awaitable<Result<void>> flush_lanes(std::string position);
     Awaitable<void> write_lane(size_t lane, std::string position, Result<void>* result);
     Awaitable<Result<void>> apply_ddl(const core::Dml& dml);
-    Awaitable<Result<void>> mirror_ddl(const core::Dml& dml);
+    // `again`: it may have been applied before.
+    Awaitable<Result<void>> mirror_ddl(const core::Dml& dml, bool again);
     Awaitable<Result<void>> truncate(const config::RdbMapping& mapping, const core::Dml& dml);
     Awaitable<Result<void>> read_position();
-    bool replaying() const { return replay_rows_ > 0; }
+    bool may_be_written(const core::Dml& dml) const;
     std::string position_id() const;
 
     const RdbOptions options_;
@@ -97,11 +102,14 @@ class RdbWriter : public core::Writer {
     std::vector<std::unique_ptr<Lane>> lanes_;
     std::vector<LaneWork> works_;
     Written written_;
-    uint64_t replay_rows_ = 0;  // to come that may have been written before
-    std::string only_task_;     // of the batch: a dead letter that is tried again
+    ReplayWindow replay_;
+    std::string only_task_;  // of the batch: a dead letter that is tried again
+    uint64_t session_ = 0;   // with the server, of the latest batch
+    bool again_ = false;     // of the segment that the lanes write
 
     std::optional<SourceMark> mark_;  // position in the target; nothing: not read yet, or none kept
     std::optional<CoveredChanges> covered_;
+    bool behind_mark_ = false;  // nothing was applied since the position was read
     std::atomic<bool> stopped_{false};
     Logger log_{"rdb"};
 };

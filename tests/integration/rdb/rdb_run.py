@@ -42,12 +42,33 @@ TEXT = ("char", "varchar", "text", "tinytext", "mediumtext", "longtext", "enum",
         "mediumblob", "longblob")
 
 
+class SmallDisk:
+    """A file system of so many bytes, where this machine lets us make one: else false."""
+
+    def __init__(self, scratch, path, size):
+        self.path, self.log = path, ""
+        os.makedirs(path)
+        self.mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=" + size, "obcanal", path], capture_output=True).returncode == 0
+        scratch.keep(self)
+
+    def __bool__(self):
+        return self.mounted
+
+    def stop(self):
+        if self.mounted:
+            subprocess.run(["umount", "-l", self.path], check=True)
+            self.mounted = False
+
+    kill = stop
+
+
 class MysqlFamily:
     """A target that speaks MySQL's protocol; `make` as in live.Database, or seekdb."""
 
-    def __init__(self, scratch, make):
+    def __init__(self, scratch, make, arguments=()):
         self.make, self.family = make, "mysql"
-        self.database = live.Database(scratch, make, name="target")
+        # Nobody reads a target's log, and on a full disk MariaDB waits a minute for room in it.
+        self.database = live.Database(scratch, make, name="target", arguments=["--skip-log-bin", *arguments] if make != "seekdb" else ())
         if make == "seekdb":
             self.database.script, self.database.version = os.path.join(live.SERVICES, "seekdb"), ""
             self.database.make = "mariadb"
@@ -59,8 +80,32 @@ class MysqlFamily:
         return self.database.sql(text, check)
 
     @property
-    def url(self):
-        return "jdbc:mysql://127.0.0.1:%d/mytest?useUnicode=true" % self.database.port
+    def port(self):
+        return self.database.port
+
+    @property
+    def data(self):
+        return self.database.data
+
+    def alive(self):
+        return obcanal.port_open(self.port)
+
+    def session(self, statements):
+        """The client program that runs them in a session of its own."""
+        return subprocess.Popen(["mariadb", "--no-defaults", "-h127.0.0.1", "-P%d" % self.port, "-uroot", "--ssl=0", "-e", statements],
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def url(self, port=None, parameters="useUnicode=true"):
+        if self.make == "seekdb":
+            # Its zone is +08:00; TIMESTAMP's text is the source's.
+            parameters += "&sessionVariables=time_zone%3D'%2B00:00'"
+        return "jdbc:mysql://127.0.0.1:%d/mytest?%s" % (port or self.port, parameters)
+
+    def start(self):
+        self.database.start()
+
+    def stop(self, *how):
+        self.database.stop(*how)
 
     def rows(self, table, kinds):
         return mysql_rows(self.database, table, kinds)
@@ -69,12 +114,16 @@ class MysqlFamily:
 class Postgres:
     family, user = "postgres", "postgres"
 
-    def __init__(self, scratch):
+    def __init__(self, scratch, arguments=()):
         self.port, self.data, self.log = obcanal.free_port(), os.path.join(scratch.path, "target"), ""
+        self.arguments = ["--", *arguments] if arguments else []
         os.chmod(scratch.path, 0o755)
         scratch.keep(self)
-        subprocess.run([os.path.join(live.SERVICES, "postgresql", "start.sh"), "--port", str(self.port), "--data", self.data],
-                       check=True, stdout=subprocess.DEVNULL)
+        self.start()
+
+    def start(self):
+        subprocess.run([os.path.join(live.SERVICES, "postgresql", "start.sh"), "--port", str(self.port), "--data", self.data,
+                        *self.arguments], check=True, stdout=subprocess.DEVNULL)
 
     def stop(self, *how):
         subprocess.run([os.path.join(live.SERVICES, "postgresql", "stop.sh"), "--data", self.data, *how], check=True,
@@ -90,9 +139,16 @@ class Postgres:
             raise RuntimeError("%s\n%s" % (text[:500], run.stderr))
         return [line.split("\t") for line in run.stdout.splitlines()]
 
-    @property
-    def url(self):
-        return "jdbc:postgresql://127.0.0.1:%d/postgres" % self.port
+    def alive(self):
+        return subprocess.run(["pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]).returncode == 0
+
+    def session(self, statements):
+        return subprocess.Popen(["psql", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-qX"] +
+                                [word for one in statements.split("; ") for word in ("-c", one)],
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def url(self, port=None, parameters=""):
+        return "jdbc:postgresql://127.0.0.1:%d/postgres%s" % (port or self.port, "?" + parameters if parameters else "")
 
     def rows(self, table, kinds):
         def expression(name, kind):
@@ -204,33 +260,41 @@ class Workload:
 
 
 class Run:
-    def __init__(self, scratch, make, properties=None, concurrent=True, mapping="", source_arguments=()):
+    """`proxy(port, family)`: what stands between the adapter and the target, with a `port` of its own. `mapping`: further lines of
+    each mapping file. `tables`: further tables, {name: (columns at the source, columns at a PostgreSQL target)}, with the key id."""
+
+    def __init__(self, scratch, make, properties=None, concurrent=True, mapping="", source_arguments=(), proxy=None, tables=None,
+                 target_arguments=(), small_disk=None, parameters=None):
+        self.small_disk = SmallDisk(scratch, os.path.join(scratch.path, "target"), small_disk) if small_disk else None
         self.scratch, self.make = scratch, make
+        self.tables = {**TABLES, **(tables or {})}
         self.source = live.Database(scratch, "mariadb", name="source", arguments=source_arguments).start().user()
-        self.target = Postgres(scratch) if make == "postgres" else MysqlFamily(scratch, make)
+        self.target = Postgres(scratch, target_arguments) if make == "postgres" else MysqlFamily(scratch, make, target_arguments)
+        self.proxy = scratch.keep(proxy(self.target.port, self.target.family)) if proxy else None
         self.mirror = self.target.family == "mysql"
         self.server = live.server(scratch, self.source).start()
         live.streaming(self.server)
         outer = [{"name": "rdb", "key": "target", "properties": {
-            "jdbc.url": self.target.url, "jdbc.username": self.target.user, "jdbc.password": "", "threads": "3", **(properties or {})}}]
+            "jdbc.url": self.target.url(self.proxy and self.proxy.port, **({"parameters": parameters} if parameters else {})),
+            "jdbc.username": self.target.user, "jdbc.password": "", "threads": "3", **(properties or {})}}]
         self.adapter = Adapter(scratch.path, {"g1": outer}, {"canal.tcp.server.host": "127.0.0.1:%d" % self.server.port,
                                                              "canal.tcp.batch.size": 1000}, password="")
         scratch.keep(self.adapter)
         head = "destination: example\ngroupId: g1\nouterAdapterKey: target\nconcurrent: %s\n%s" % (str(concurrent).lower(), mapping)
         if self.mirror:
             self.adapter.write("rdb/mirror.yml", head + "dbMapping:\n  mirrorDb: true\n  database: mytest\n")
-        tables = list(TABLES) + ["marker"]
+        tables = list(self.tables) + ["marker"]
         for table in () if self.mirror else tables:
             keys = {"nokey": [], "pair": ["a", "b"]}.get(table, ["id"])
             pk = "  targetPk:\n" + "".join("    %s: %s\n" % (key, key) for key in keys) if keys else ""
             self.adapter.write("rdb/%s.yml" % table, head + "dbMapping:\n  database: mytest\n  table: %s\n  targetTable: %s\n  mapAll: true\n%s" %
                                (table, table, pk))
-            self.target.sql("CREATE TABLE %s (%s)" % (table, TABLES.get(table, ("", "id int PRIMARY KEY"))[1]))
+            self.target.sql("CREATE TABLE %s (%s)" % (table, self.tables.get(table, ("", "id int PRIMARY KEY"))[1]))
         self.marks = 0
 
     def create_tables(self):
         self.source.sql("CREATE DATABASE mytest; USE mytest; CREATE TABLE marker (id int PRIMARY KEY);" +
-                        "".join("CREATE TABLE %s (%s);" % (name, columns) for name, (columns, _) in TABLES.items()))
+                        "".join("CREATE TABLE %s (%s);" % (name, columns) for name, (columns, _) in self.tables.items()))
 
     def wait_written(self, seconds=120):
         """Until the target has what the source has committed by now."""

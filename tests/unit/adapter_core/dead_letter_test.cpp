@@ -35,8 +35,9 @@ class DeadLetterTest : public testing::Test {
         store_ = std::move(opened).value();
     }
 
-    // An update of the key `from` into `to`.
+    // An update of the key `from` into `to`, each at a place of its own in the log.
     RefusedChange change(const char* from, const char* to) {
+        dml_.log_offset = next_offset_++;
         before_ = {{from, 4, ValueState::Value, false}, {"\xff", 2004, ValueState::Value, false}};
         after_ = {{to, 4, ValueState::Value, true}, {"", 2004, ValueState::Unknown, false}};
         dml_.rows = {{before_, after_}};
@@ -59,6 +60,7 @@ class DeadLetterTest : public testing::Test {
     const std::string dir_ = testing::TempDir() + "/dead_letters";
     const LetterOwner owner_{"g1", "mysql1"};
     Dml dml_;
+    int64_t next_offset_ = 77;
     std::vector<DmlValue> before_;
     std::vector<DmlValue> after_;
     std::unique_ptr<DeadLetterStore> store_;
@@ -163,7 +165,7 @@ TEST_F(DeadLetterTest, ATornLastLineIsPassedOver) {
 }
 
 TEST_F(DeadLetterTest, AFileOfManyDoneLettersIsWrittenAnew) {
-    for (int i = 0; i < 700; ++i) {
+    for (int i = 0; i < 1010; ++i) {
         ASSERT_TRUE(store_->park(owner_, change("1", "1")));
         ASSERT_TRUE(store_->done(static_cast<uint64_t>(i) + 1));
     }
@@ -171,11 +173,58 @@ TEST_F(DeadLetterTest, AFileOfManyDoneLettersIsWrittenAnew) {
     const std::string path = DeadLetterStore::path_of(dir_, "example");
     const auto size = std::filesystem::file_size(path);
     open();
-    EXPECT_LT(std::filesystem::file_size(path), size / 100);
+    EXPECT_LT(std::filesystem::file_size(path), size / 5);
     ASSERT_EQ(store_->size(), 1U);
-    EXPECT_EQ(store_->letters()[0].id, 701U);
+    EXPECT_EQ(store_->letters()[0].id, 1011U);
     ASSERT_TRUE(store_->park(owner_, change("5", "5")));
-    EXPECT_EQ(store_->letters()[1].id, 702U);
+    EXPECT_EQ(store_->letters()[1].id, 1012U);
+}
+
+TEST_F(DeadLetterTest, AChangeThatComesAgainMakesNoSecondLetter) {
+    const RefusedChange first = change("1", "2");
+    EXPECT_FALSE(store_->was_parked(owner_, first));
+    ASSERT_TRUE(store_->park(owner_, first));
+    open();
+    EXPECT_TRUE(store_->was_parked(owner_, first));
+    EXPECT_FALSE(store_->was_parked({"g2", "mysql1"}, first));
+    ASSERT_TRUE(store_->park(owner_, first));
+    EXPECT_EQ(store_->size(), 1U);
+    // The same row of the next statement is another change.
+    const RefusedChange next = change("1", "2");
+    EXPECT_FALSE(store_->was_parked(owner_, next));
+    ASSERT_TRUE(store_->park(owner_, next));
+    EXPECT_EQ(store_->size(), 2U);
+    // Done or dropped, a letter's change is still not to be written when it comes again.
+    ASSERT_TRUE(store_->done(2));
+    EXPECT_TRUE(store_->was_parked(owner_, next));
+    const RefusedChange last = change("8", "8");
+    ASSERT_TRUE(store_->park(owner_, last));
+    ASSERT_TRUE(store_->done(store_->letters().back().id));
+    open();
+    EXPECT_TRUE(store_->was_parked(owner_, last));
+    // A log without places tells nothing apart.
+    dml_.log_file = "";
+    ASSERT_TRUE(store_->park(owner_, last));
+    ASSERT_TRUE(store_->park(owner_, last));
+    EXPECT_FALSE(store_->was_parked(owner_, last));
+    EXPECT_EQ(store_->size(), 3U);
+}
+
+TEST_F(DeadLetterTest, LettersOfRowsAndOfDdlAreTriedInTheirOrder) {
+    Dml ddl;
+    ddl.type = EventType::Alter;
+    ddl.is_ddl = true;
+    ddl.database = "shop";
+    ddl.table = "user";
+    ddl.log_file = "bin.1";
+    ASSERT_TRUE(store_->park(owner_, change("1", "1")));
+    ASSERT_TRUE(store_->park(owner_, {"user.yml", "1146", &ddl, 0}));
+    ASSERT_TRUE(store_->park(owner_, change("2", "2")));
+    ASSERT_TRUE(store_->wish_retry(2));
+    ASSERT_TRUE(store_->wish_retry(3));
+    EXPECT_TRUE(store_->to_retry().empty());
+    ASSERT_TRUE(store_->wish_retry(1));
+    EXPECT_EQ(store_->to_retry().size(), 3U);
 }
 
 }  // namespace
