@@ -134,6 +134,13 @@ struct ZookeeperSession::State {
                code == ZNOTEMPTY;
     }
 
+    // False: the code is the client's own, so that nobody knows what the ensemble has done. The
+    // codes of the ensemble lie below ZAPIERROR.
+    static bool said_by_ensemble(int code) {
+        return code == ZOK || (code < ZAPIERROR && code != ZSESSIONEXPIRED && code != ZCLOSING &&
+                               code != ZSESSIONMOVED);
+    }
+
     static void on_sign(int code, const char*, const void* context) {
         const std::unique_ptr<const Sign> sign(static_cast<const Sign*>(context));
         if (answered(code)) sign->state->hear(sign->asked);
@@ -392,6 +399,7 @@ Result<ZookeeperSteps> ZookeeperSession::multi(const std::vector<ZookeeperStep>&
     };
     Result<Reply> reply = call(first, Asks::Leader, start);
     if (!reply) return std::move(reply).error();
+    if (!State::said_by_ensemble(reply->code)) return failed(reply->code, first);
     ZookeeperSteps outcome;
     for (size_t i = 0; i < steps.size(); ++i) {
         outcome.versions.push_back(raw->stats[i].version);

@@ -22,7 +22,8 @@ instance::InstanceSet::Cluster cluster_of(const config::ServerConfig& config) {
     return {
         std::make_shared<ha::ZookeeperClient>(std::move(place)),
         ha::register_address(config.register_ip, config.bind_ip, config.port),
-        std::chrono::milliseconds(config.zk_flush_period_ms)
+        std::chrono::milliseconds(config.zk_flush_period_ms),
+        config.zk_ack_durable
     };
 }
 

@@ -86,6 +86,12 @@ Result<void> parse_zk_digest(ServerConfig& to, std::string_view text) {
     return bad("is not user:password");
 }
 
+Result<void> parse_zk_ack(ServerConfig& to, std::string_view text) {
+    to.zk_ack_durable = text == "durable";
+    if (to.zk_ack_durable || text == "periodic") return {};
+    return bad("'" + std::string(text) + "' is neither durable nor periodic");
+}
+
 // Words for which the reference's scanner runs.
 Result<void> parse_auto_scan(ServerConfig& to, std::string_view text) {
     for (const std::string_view word : {"true", "on", "yes", "y", "t"}) {
@@ -217,6 +223,15 @@ constexpr std::array kServerKeys = std::to_array<Server>({
         "Milliseconds between writes of cursors to ZooKeeper."
     )
         .in(1, kMaxPeriodMs),
+    Server(
+        "canal.zookeeper.ack",
+        Server::Parse{parse_zk_ack},
+        "durable",
+        "durable: an ack is written to ZooKeeper at once, and the next get of that client is "
+        "answered when it is there. periodic: as the reference, with the next period; a server "
+        "that is lost takes the acks since with it."
+    )
+        .as_own(),
     {"canal.admin.port",
      Server::Parse{parse_admin_port},
      "",

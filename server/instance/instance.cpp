@@ -34,6 +34,10 @@ store::TxnBufferOptions buffer_options(const config::InstanceConfig& config) {
 // Heartbeats move cursors of quiet destinations; each move is a disk sync, and nobody resumes from
 // so fresh a checkpoint.
 constexpr std::chrono::seconds kIdleCursorPeriod{10};
+// A source that has not begun yet is looked at so often.
+constexpr std::chrono::milliseconds kStartPeriod{250};
+// Acks that could not be written are tried again.
+constexpr std::chrono::milliseconds kWriteAgain{100};
 // So long after its last request a client is taken to be there still.
 constexpr std::chrono::seconds kUsedFor{60};
 
@@ -55,6 +59,8 @@ using Progress = std::pair<uint64_t, int64_t>;
 source::PositionTracker::Consumed consumed(const store::Slot& slot) {
     return {*slot.txn, slot.rows_done, slot.completes, slot.offset, slot.execute_ms};
 }
+
+GetReply nothing_there() { return {BatchId{-1}, {}, false}; }
 
 std::chrono::milliseconds with_jitter(std::chrono::milliseconds delay) {
     thread_local std::minstd_rand random{std::random_device{}()};
@@ -80,6 +86,7 @@ Instance::Instance(Parts parts)
       feed_(ring_, pool_, buffer_options(config_), source::logfile_name(config_)),
       tasks_(strand_),
       stopping_(strand_),
+      acked_news_(strand_),
       feed_stopping_(feed_strand_) {}
 
 Instance::~Instance() = default;
@@ -174,7 +181,7 @@ Result<void> Instance::use_filter(const std::string& expression) {
     return {};
 }
 
-Result<void> Instance::prepare(const meta::ClientTable& table) {
+Result<void> Instance::subscribe_known(const meta::ClientTable& table) {
     if (!table.clients.empty()) used_at_.store(steady_now().time_since_epoch().count());
     for (const meta::ClientRecord& client : table.clients) {
         ledger_.subscribe(client.id, client.filter);
@@ -187,10 +194,6 @@ Result<void> Instance::prepare(const meta::ClientTable& table) {
             {{"client", client.id.value}, {"filter", *client.filter}}
         );
     }
-    Result<std::unique_ptr<source::Source>> made =
-        make_source_(config_, filter_, meta_lane_, meta_->schema_store());
-    if (!made) return std::move(made).error();
-    source_ = std::move(made).value();
     return {};
 }
 
@@ -199,11 +202,16 @@ Awaitable<Result<void>> Instance::start() {
     phase_.store(Phase::Failed);
     Result<void> filtered = use_filter(config_.filter_regex);
     if (!filtered) co_return std::move(filtered).error().in("canal.instance.filter.regex");
+    // In a cluster load() tells everybody that we serve: nothing that can be done before is left.
+    Result<std::unique_ptr<source::Source>> made =
+        make_source_(config_, filter_, meta_lane_, meta_->schema_store());
+    if (!made) co_return std::move(made).error();
+    source_ = std::move(made).value();
     Result<meta::ClientTable> table = meta::ClientTable{};
     const auto load = [this, &table] { table = meta_->load(); };
     co_await meta_lane_.run(load);
     if (!table) co_return std::move(table).error();
-    if (Result<void> prepared = prepare(*table); !prepared) {
+    if (Result<void> prepared = subscribe_known(*table); !prepared) {
         // Another server may be able to serve.
         const std::function<Result<void>()> close = [this] { return meta_->close(); };
         const Result<void> closed = co_await on_lane(close);
@@ -225,9 +233,12 @@ Awaitable<Result<void>> Instance::start() {
     } else {
         log_.info("no cursor, start as configured");
     }
+    resumed_ = from.has_value();
+    start_kept_ = resumed_ || !meta_->keeps_start();
     phase_.store(Phase::Running);
     tasks_.spawn(feed_strand_, feed_loop(std::move(from)));
     tasks_.spawn(strand_, flush_loop());
+    if (meta_->durable_acks()) tasks_.spawn(strand_, write_acks());
     co_return Result<void>{};
 }
 
@@ -283,16 +294,47 @@ Awaitable<void> Instance::flush_loop() {
     while (!stop_requested_.load()) {
         stopping_.arm();
         if (stop_requested_.load()) break;
-        co_await stopping_.wait(steady_now() + flush_period_);
+        const auto pause = start_kept_ ? flush_period_ : std::min(flush_period_, kStartPeriod);
+        co_await stopping_.wait(steady_now() + pause);
         if (stop_requested_.load()) break;
+        if (!start_kept_) keep_start();
         if (steady_now() - idle_cursors_moved_ >= kIdleCursorPeriod) advance_idle_cursors();
         if (!meta_->dirty()) continue;
         const std::function<Result<void>()> flush = [this] { return meta_->flush(); };
         const Result<void> flushed = co_await on_lane(flush);
-        if (!flushed && !cursors_failed_)
-            log_.error("cursors can't be written", {{"cause", flushed.error().detail}});
-        if (flushed && cursors_failed_) log_.info("cursors are written again");
-        cursors_failed_ = !flushed.ok();
+        note_flush(flushed);
+    }
+}
+
+void Instance::note_flush(const Result<void>& flushed) {
+    if (!flushed && !cursors_failed_)
+        log_.error("cursors can't be written", {{"cause", flushed.error().detail}});
+    if (flushed && cursors_failed_) log_.info("cursors are written again");
+    cursors_failed_ = !flushed.ok();
+}
+
+// One write at a time, with all acks that have come during the one before.
+Awaitable<void> Instance::write_acks() {
+    const std::shared_ptr<Instance> self = shared_from_this();
+    while (!stop_requested_.load()) {
+        acked_news_.arm();
+        if (stop_requested_.load()) break;
+        if (acks_written_ == acks_) {
+            co_await acked_news_.wait(SteadyTime::max());
+            continue;
+        }
+        const uint64_t upto = acks_;
+        const std::function<Result<void>()> flush = [this] { return meta_->flush(); };
+        const Result<void> flushed = co_await on_lane(flush);
+        note_flush(flushed);
+        if (flushed) {
+            acks_written_ = upto;
+            ring_.readable().notify();
+            continue;
+        }
+        acked_news_.arm();
+        if (stop_requested_.load()) break;
+        co_await acked_news_.wait(steady_now() + kWriteAgain);
     }
 }
 
@@ -303,12 +345,35 @@ Awaitable<Result<void>> Instance::on_lane(std::function<Result<void>()> call) {
     co_return result;
 }
 
+std::optional<LogPosition> Instance::known_position() const {
+    const bool consumed = ring_.acked().value >= 0 || checkpoint_order_ > 0;
+    if (consumed || (resumed_ && meta_->keeps_start())) return tracker_->position();
+    if (!meta_->keeps_start()) return std::nullopt;
+    return source_->state().began();
+}
+
+// Before anything is consumed, so that whoever takes over goes on there.
+void Instance::keep_start() {
+    const std::optional<LogPosition> known = known_position();
+    if (!known) return;
+    start_kept_ = true;
+    bool any = false;
+    for (const meta::Subscription& subscription : ledger_.subscriptions()) {
+        any = true;
+        if (meta_->cursor(subscription.client)) continue;
+        const Result<void> saved = meta_->save_cursor(subscription.client, *known);
+        if (!saved) log_.error("cursor can't be saved", {{"cause", saved.error().detail}});
+    }
+    if (!any) meta_->save_start(*known);
+}
+
 void Instance::advance_idle_cursors() {
     idle_cursors_moved_ = steady_now();
     const Checkpoint latest = feed_.checkpoint();
     if (latest.order <= checkpoint_order_ || ring_.acked() < latest.after) return;
     checkpoint_order_ = latest.order;
     tracker_->checkpoint(latest.order);
+    if (ledger_.subscriptions().empty()) meta_->save_start(tracker_->position());
     for (const meta::Subscription& subscription : ledger_.subscriptions()) {
         if (!ledger_.open_batches(subscription.client).empty()) continue;
         const Result<void> saved = meta_->save_cursor(subscription.client, tracker_->position());
@@ -327,6 +392,7 @@ Awaitable<void> Instance::stop() {
     phase_.store(Phase::Stopped);
     ring_.stop();
     stopping_.notify();
+    acked_news_.notify();
     feed_stopping_.notify();
     co_await run_on(feed_strand_, end_feed());
     co_await tasks_.wait_for_all();
@@ -354,9 +420,8 @@ Awaitable<Result<void>> Instance::subscribe(ClientId client, std::string filter)
     };
     Result<void> stored = co_await on_lane(store);
     if (!stored) co_return stored;
-    const bool anything_known = ring_.acked().value >= 0 || checkpoint_order_ > 0;
-    if (!meta_->cursor(client) && anything_known)
-        co_return meta_->save_cursor(client, tracker_->position());
+    const std::optional<LogPosition> known = known_position();
+    if (!meta_->cursor(client) && known) co_return meta_->save_cursor(client, *known);
     co_return Result<void>{};
 }
 
@@ -420,14 +485,19 @@ Awaitable<Result<GetReply>> Instance::get(GetRequest request, Cancelled cancelle
             "fetch size " + std::to_string(request.fetch_size) + " is out of range"
         };
     }
-    if (!request.wait) {
-        if (!has_data) co_return GetReply{BatchId{-1}, {}};
+    // What this client has acknowledged before it asked.
+    const auto latest = latest_ack_.find(request.client);
+    const uint64_t confirmed = latest == latest_ack_.end() ? 0 : latest->second;
+    if (!request.wait && acks_written_ >= confirmed) {
+        if (!has_data) co_return nothing_there();
         co_return take(request, limit);
     }
 
     const SteadyTime now = steady_now();
-    const bool forever = *request.wait > SteadyTime::max() - now;
-    const SteadyTime deadline = forever ? SteadyTime::max() : now + *request.wait;
+    const std::chrono::nanoseconds wait = request.wait.value_or(std::chrono::nanoseconds{0});
+    const bool forever = wait > SteadyTime::max() - now;
+    const SteadyTime deadline = forever ? SteadyTime::max() : now + wait;
+    const uint64_t rollbacks = rollbacks_[request.client];
     const std::chrono::nanoseconds linger = std::chrono::milliseconds(config_.get_linger_ms);
     const WaitingGet counted(waiting_gets_);
     for (;;) {
@@ -435,8 +505,15 @@ Awaitable<Result<GetReply>> Instance::get(GetRequest request, Cancelled cancelle
         wake_for(limit);
         if (cancelled->load()) co_return Error{Errc::Closed, Retry::Never, "the client went away"};
         if (Result<void> running = check_running(); !running) co_return std::move(running).error();
+        if (rollbacks_[request.client] != rollbacks) {
+            GetReply over = nothing_there();
+            over.rolled_back = true;
+            co_return over;
+        }
         SteadyTime until = deadline;
-        if (next_ <= ring_.published()) {
+        if (acks_written_ < confirmed) {
+            until = SteadyTime::max();  // write_acks() and stop() wake us
+        } else if (next_ <= ring_.published()) {
             if (ring_.is_full(next_, limit)) co_return take(request, limit);
             if (linger.count() >= 0) {
                 const std::chrono::nanoseconds put(ring_.slot(next_).put_ns);
@@ -444,7 +521,7 @@ Awaitable<Result<GetReply>> Instance::get(GetRequest request, Cancelled cancelle
             }
             if (steady_now() >= until) co_return take(request, limit);
         } else if (steady_now() >= until) {
-            co_return GetReply{BatchId{-1}, {}};
+            co_return nothing_there();
         }
         co_await ring_.readable().wait(until);
     }
@@ -482,7 +559,11 @@ Awaitable<Result<void>> Instance::ack(ClientId client, BatchId batch) {
     if (!acked) co_return std::move(acked).error();
     Result<void> freed = ack_entries(*acked);
     if (!freed) co_return freed;
-    co_return meta_->save_cursor(client, tracker_->position());
+    Result<void> saved = meta_->save_cursor(client, tracker_->position());
+    if (!saved || !meta_->durable_acks()) co_return saved;
+    latest_ack_[client] = ++acks_;
+    acked_news_.notify();
+    co_return saved;
 }
 
 Awaitable<Result<void>> Instance::rollback(ClientId client, BatchId batch) {
@@ -491,6 +572,10 @@ Awaitable<Result<void>> Instance::rollback(ClientId client, BatchId batch) {
     bool moved = false;
     if (batch.value == 0) {
         moved = ledger_.rollback(client);
+        // Gets that wait now are of other connections: of a session that this one replaces, whose
+        // end may not be known here. They must not take what this one is to get.
+        if (moved) ++rollbacks_[client];
+        ring_.readable().notify();
     } else {
         Result<bool> one = ledger_.rollback(client, batch);
         if (!one) co_return std::move(one).error();

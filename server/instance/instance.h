@@ -23,6 +23,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -39,8 +40,11 @@ struct GetRequest {
 };
 
 struct GetReply {
-    canal::BatchId id;  // -1: nothing there
+    canal::BatchId id{-1};  // -1: nothing there
     store::Batch batch;
+    // A rollback has come on another connection while this get waited: what its connection had sent
+    // before is of a session that is over.
+    bool rolled_back = false;
 };
 
 // Set by a session whose client went away while it waits in get().
@@ -102,15 +106,20 @@ class Instance : public std::enable_shared_from_this<Instance> {
  private:
     Awaitable<void> feed_loop(std::optional<canal::LogPosition> from);
     Awaitable<void> flush_loop();
+    Awaitable<void> write_acks();
+    void note_flush(const Result<void>& flushed);
     Awaitable<void> end_feed();
     Result<void> check_running();  // for a client's request
-    // Filters of the clients, and the source.
-    Result<void> prepare(const meta::ClientTable& table);
+    // With their filters.
+    Result<void> subscribe_known(const meta::ClientTable& table);
     Result<void> use_filter(const std::string& expression);
     void note_failure(std::string cause);
     void wake_for(store::BatchLimit limit);
     Result<GetReply> take(const GetRequest& request, store::BatchLimit limit);
     store::BatchLimit limit_of(const GetRequest& request) const;
+    // Up to where all is consumed, or where the stream began; nothing: not known.
+    std::optional<canal::LogPosition> known_position() const;
+    void keep_start();
     // Moves cursors that nothing outstanding holds back to the latest heartbeat.
     void advance_idle_cursors();
     // A call of the store that may sync a disk.
@@ -136,6 +145,7 @@ class Instance : public std::enable_shared_from_this<Instance> {
     std::unique_ptr<source::PositionTracker> tracker_;
     TaskGroup tasks_;
     Notifier stopping_;       // flush loop waits
+    Notifier acked_news_;     // write_acks() waits
     Notifier feed_stopping_;  // feed loop waits
     std::atomic<bool> stop_requested_{false};
     std::atomic<bool> source_failed_{false};
@@ -150,7 +160,15 @@ class Instance : public std::enable_shared_from_this<Instance> {
     std::string failure_;           // why the source is away
     int64_t checkpoint_order_ = 0;  // of the latest heartbeat that moved cursors
     SteadyTime idle_cursors_moved_{};
+    bool resumed_ = false;     // behind a cursor, or where an earlier stream began
+    bool start_kept_ = false;  // or need not be
     bool cursors_failed_ = false;
+    // With a store of durable acks: how many there were, of each client the latest, and up to which
+    // they are written.
+    uint64_t acks_ = 0;
+    std::map<canal::ClientId, uint64_t> latest_ack_;
+    uint64_t acks_written_ = 0;
+    std::map<canal::ClientId, uint64_t> rollbacks_;  // of all that a client had open
 };
 
 }  // namespace obcanal::instance

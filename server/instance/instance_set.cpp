@@ -15,14 +15,14 @@ constexpr std::chrono::seconds kRetryPeriod{10};
 constexpr size_t kLongReason = 4'000;
 
 std::unique_ptr<meta::MetaStore> make_store(
-    const config::InstanceConfig& config, InstanceSet::Leader leadership
+    const config::InstanceConfig& config, InstanceSet::Leader leadership, bool durable_acks
 ) {
     switch (config.meta) {
         case config::MetaKind::Memory: return std::make_unique<meta::MemoryMetaStore>();
         case config::MetaKind::File: break;
         case config::MetaKind::ZooKeeper:
             return std::make_unique<meta::ZookeeperMetaStore>(
-                std::move(leadership), config.destination
+                std::move(leadership), config.destination, durable_acks
             );
     }
     return std::make_unique<meta::FileMetaStore>(config.file_data_dir, config.destination);
@@ -100,7 +100,7 @@ Awaitable<Result<void>> InstanceSet::launch(std::shared_ptr<Destination> one) {
     Instance::Parts parts;
     parts.config = one->config;
     parts.make_source = means_.make_source;
-    parts.meta = make_store(one->config, one->leadership);
+    parts.meta = make_store(one->config, one->leadership, means_.cluster.durable_acks);
     parts.instance_strand = front_.make_strand();
     parts.feed_strand = feed_.make_strand();
     parts.lane = &lane_;
@@ -296,8 +296,11 @@ Awaitable<void> InstanceSet::remove(std::string destination) {
 Awaitable<Result<std::shared_ptr<Instance>>> InstanceSet::find_or_start(std::string destination) {
     const std::shared_ptr<Destination> one = known(destination);
     if (!one) co_return should_start_first(destination);
-    // Who stands by says so at once, even while it waits for ZooKeeper.
-    if (one->phase == Phase::Standby || (one->clustered() && one->phase == Phase::Failed))
+    // Who stands by says so at once, even while it waits for ZooKeeper. Who has just taken over is
+    // a moment from serving, and clients come as soon as they see its address in `running`.
+    const bool stands_by = one->phase == Phase::Standby || one->phase == Phase::Failed;
+    const bool taken = one->clustered() && one->busy && one->leadership->term();
+    if (stands_by && !taken && (one->clustered() || one->phase == Phase::Standby))
         co_return should_start_first(destination);
     const Turn turn = co_await take_turn(one);
     if (one->phase == Phase::Idle && one->config.lazy) {

@@ -38,6 +38,7 @@ class InstanceSet {
         std::shared_ptr<ha::ZookeeperClient> zookeeper;
         std::string address;  // under which clients find this server
         std::chrono::milliseconds flush_period{1000};
+        bool durable_acks = true;  // see meta::MetaStore
     };
 
     struct Means {

@@ -26,7 +26,7 @@ const LogPosition* earliest_cursor(const ClientTable& table) {
         if (earliest == nullptr || compare(*client.cursor, *earliest) < 0)
             earliest = &*client.cursor;
     }
-    return earliest;
+    return earliest == nullptr && table.start ? &*table.start : earliest;
 }
 
 ClientRecords::ClientRecords(ClientTable table) : table_(std::move(table)) {}

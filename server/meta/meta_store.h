@@ -28,12 +28,13 @@ struct ClientRecord {
 // In the order of subscription, the latest last.
 struct ClientTable {
     std::vector<ClientRecord> clients;
+    std::optional<canal::LogPosition> start{};  // where the stream began, before there is a cursor
 
     bool operator==(const ClientTable&) const = default;
 };
 
-// Where a source must start so that no subscribed client misses anything: the first of the cursors,
-// if there is one.
+// Where a source must start so that no client misses anything: the first of the cursors, else where
+// the stream began, if that is known.
 const canal::LogPosition* earliest_cursor(const ClientTable& table);
 
 class MetaStore {
@@ -50,9 +51,19 @@ class MetaStore {
     // The cursor stays known to this object, not to what is stored.
     virtual Result<void> unsubscribe(canal::ClientId client) = 0;
     // On success the cursor survives the death of this process; not that of the memory store, and
-    // that of ZooKeeper's does from the next flush() on.
+    // that of ZooKeeper's does from the next flush() on (durable_acks).
     virtual Result<void> save_cursor(canal::ClientId client, const canal::LogPosition& at) = 0;
     virtual std::optional<canal::LogPosition> cursor(canal::ClientId client) const = 0;
+    // True: a saved cursor is to be flushed at once, and the client's next get to be answered when
+    // that is done. An ack has no answer of its own: with that one it counts as confirmed, and what
+    // it has acknowledged never comes again.
+    virtual bool durable_acks() const { return false; }
+    // Whether it keeps where a stream without a cursor has begun: at the end of the source's log as
+    // a rule, so that whoever goes on must not begin at a later end.
+    virtual bool keeps_start() const { return false; }
+    // Never waits, on the instance strand; written with the next flush(), gone with the first
+    // cursor.
+    virtual void save_start(const canal::LogPosition& at) { static_cast<void>(at); }
     // An Error while another server may have the destination, so that nothing may be handed out nor
     // accepted. Conflict: it is lost for good, and the instance has to end.
     virtual Result<void> held() const { return {}; }

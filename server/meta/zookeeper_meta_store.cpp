@@ -52,9 +52,11 @@ Result<ClientRecord> client_from_nodes(
 }
 
 ZookeeperMetaStore::ZookeeperMetaStore(
-    std::shared_ptr<ha::Leadership> leadership, const std::string& destination
+    std::shared_ptr<ha::Leadership> leadership, const std::string& destination, bool durable_acks
 )
-    : path_(ha::destination_path(destination)), leadership_(std::move(leadership)) {}
+    : path_(ha::destination_path(destination)),
+      leadership_(std::move(leadership)),
+      durable_acks_(durable_acks) {}
 
 std::string ZookeeperMetaStore::client_path(ClientId client) const {
     return path_ + "/" + std::to_string(client.value);
@@ -108,8 +110,11 @@ Result<ClientTable> ZookeeperMetaStore::load() {
     if (!term) return std::move(term).error();
     Result<ClientTable> table = read_clients(**term);
     if (!table) return table;
+    Result<std::optional<LogPosition>> start = read_start((*term)->session());
+    if (!start) return std::move(start).error();
+    table->start = std::move(start).value();
     const std::scoped_lock lock(mutex_);
-    records_ = ClientRecords(*table);
+    records_ = ClientRecords({table->clients});
     term_ = std::move(term).value();
     return table;
 }
@@ -157,6 +162,12 @@ Result<void> ZookeeperMetaStore::save_cursor(ClientId client, const LogPosition&
     records_.save_cursor(client, at);
     dirty_ = true;
     return {};
+}
+
+void ZookeeperMetaStore::save_start(const LogPosition& at) {
+    const std::scoped_lock lock(mutex_);
+    start_ = at;
+    dirty_ = true;
 }
 
 std::optional<LogPosition> ZookeeperMetaStore::cursor(ClientId client) const {
@@ -234,12 +245,51 @@ Result<void> ZookeeperMetaStore::remove(ha::Term& term, ClientId client) {
     return changes_all_the_time(path);
 }
 
+Result<std::optional<LogPosition>> ZookeeperMetaStore::read_start(Session& session) {
+    const std::string path = path_ + "/start";
+    Result<std::optional<ha::ZookeeperNode>> node = session.get(path);
+    if (!node) return std::move(node).error();
+    stored_start_.reset();
+    start_sure_ = true;
+    if (!*node) return std::optional<LogPosition>();
+    stored_start_ = std::move((*node)->data);
+    Result<LogPosition> start = canal::parse_log_position(*stored_start_);
+    if (!start) return std::move(start).error().in("ZooKeeper " + path);
+    return std::optional(std::move(start).value());
+}
+
+Result<void> ZookeeperMetaStore::write_start(
+    ha::Term& term, const std::optional<std::string>& wanted
+) {
+    using Kind = ha::ZookeeperStep::Kind;
+    const std::string path = path_ + "/start";
+    if (!start_sure_) {
+        Result<std::optional<ha::ZookeeperNode>> node = term.session().get(path);
+        if (!node) return std::move(node).error();
+        stored_start_.reset();
+        if (*node) stored_start_ = std::move((*node)->data);
+        start_sure_ = true;
+    }
+    if (stored_start_ == wanted) return {};
+    const Kind kind = !wanted ? Kind::Remove : stored_start_ ? Kind::Set : Kind::Create;
+    start_sure_ = false;
+    Result<ha::ZookeeperSteps> outcome = term.write({{kind, path, wanted, -1}});
+    if (!outcome) return std::move(outcome).error();
+    if (outcome->failed) return outcome->why;
+    stored_start_ = wanted;
+    start_sure_ = true;
+    return {};
+}
+
 Result<void> ZookeeperMetaStore::write_changes(ha::Term& term) {
     ClientTable table;
+    std::optional<LogPosition> start;
     {
         const std::scoped_lock lock(mutex_);
         if (!std::exchange(dirty_, false)) return {};
         table = records_.subscribed_clients();
+        if (earliest_cursor(table) != nullptr) start_.reset();
+        start = start_;
     }
     for (auto stored = stored_.begin(); stored != stored_.end();) {
         const ClientId client = stored->first;
@@ -254,6 +304,8 @@ Result<void> ZookeeperMetaStore::write_changes(ha::Term& term) {
     for (const ClientRecord& client : table.clients) {
         if (Result<void> written = write(term, client); !written) return written;
     }
+    if (start) return write_start(term, canal::to_json(*start, true));
+    if (earliest_cursor(table) != nullptr) return write_start(term, std::nullopt);
     return {};
 }
 

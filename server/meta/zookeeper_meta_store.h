@@ -1,9 +1,10 @@
 // Canal's default-instance.xml: what clients have acknowledged lives in memory and is written to
 // /otter/canal/destinations/{destination}/{client} in Java's format, subscriptions at once and
-// cursors with each flush(). load() takes the leadership of the destination (ha/leadership.h), and
-// nothing is accepted, nor written, while another server may have it; who owns the leadership gives
-// it up. Thread-safe; load(), subscribe(), unsubscribe(), flush() and close() wait for ZooKeeper,
-// on a BlockingLane.
+// cursors with each flush(). Before there is a cursor, the node {destination}/start, which is ours,
+// says where the stream began. load() takes the leadership of the destination (ha/leadership.h),
+// and nothing is accepted, nor written, while another server may have it; who owns the leadership
+// gives it up. Thread-safe; load(), subscribe(), unsubscribe(), flush() and close() wait for
+// ZooKeeper, on a BlockingLane.
 #pragma once
 
 #include "ha/leadership.h"
@@ -30,7 +31,11 @@ Result<ClientRecord> client_from_nodes(
 class ZookeeperMetaStore final : public MetaStore {
  public:
     // `leadership`: of the destination.
-    ZookeeperMetaStore(std::shared_ptr<ha::Leadership> leadership, const std::string& destination);
+    ZookeeperMetaStore(
+        std::shared_ptr<ha::Leadership> leadership,
+        const std::string& destination,
+        bool durable_acks = true
+    );
 
     // Conflict: another server has the destination. A cursor that can't be understood is an error.
     Result<ClientTable> load() override;
@@ -39,6 +44,9 @@ class ZookeeperMetaStore final : public MetaStore {
     Result<void> unsubscribe(canal::ClientId client) override;
     Result<void> save_cursor(canal::ClientId client, const canal::LogPosition& at) override;
     std::optional<canal::LogPosition> cursor(canal::ClientId client) const override;
+    bool durable_acks() const override { return durable_acks_; }
+    bool keeps_start() const override { return true; }
+    void save_start(const canal::LogPosition& at) override;
     bool dirty() const override;
     // Conflict: another server has the destination; this store is of no use any more.
     Result<void> flush() override;
@@ -63,19 +71,25 @@ class ZookeeperMetaStore final : public MetaStore {
     Result<ClientTable> read_clients(ha::Term& term);
     Result<void> write(ha::Term& term, const ClientRecord& client);
     Result<void> remove(ha::Term& term, canal::ClientId client);
+    Result<std::optional<canal::LogPosition>> read_start(Session& session);
+    Result<void> write_start(ha::Term& term, const std::optional<std::string>& wanted);
     Result<void> write_changes(ha::Term& term);
     std::shared_ptr<ha::Term> term() const;
 
     const std::string path_;
     const std::shared_ptr<ha::Leadership> leadership_;
+    const bool durable_acks_;
 
     std::mutex flush_mutex_;  // held while ZooKeeper is waited for; taken before mutex_
     std::map<canal::ClientId, Stored> stored_;
+    std::optional<std::string> stored_start_;
+    bool start_sure_ = false;
 
     mutable std::mutex mutex_;  // what follows
     std::shared_ptr<ha::Term> term_;
     bool dirty_ = false;
     ClientRecords records_;
+    std::optional<canal::LogPosition> start_;  // to be written while there is no cursor
 };
 
 }  // namespace obcanal::meta

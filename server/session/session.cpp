@@ -29,6 +29,9 @@ constexpr std::chrono::milliseconds kIdleTimeout{3'600'000};
 constexpr int kLoginAttempts = 10;
 constexpr size_t kLoginFrameLimit = 64 * 1024;
 constexpr size_t kFrameLimit = size_t{16} << 20;
+constexpr size_t kReadBytes = 4096;
+// So much is read while a get waits.
+constexpr size_t kMostAhead = 64 * 1024;
 constexpr size_t kSeedBytes = 8;
 
 constexpr int32_t kFailed = 400;
@@ -79,17 +82,15 @@ Result<ClientId> parse_client_id(std::string_view text) {
     return ClientId{static_cast<int16_t>(*number)};
 }
 
-// The client went away while its get() waits: a flag, and a wake-up so that it is seen.
-Awaitable<void> watch_for_end(
-    Stream stream, Cancelled cancelled, std::shared_ptr<Instance> instance
-) {
-    co_await stream.wait_readable();
-    if (!stream.at_end()) co_return;
-    cancelled->store(true);
-    instance->wake();
-}
-
 }  // namespace
+
+// Of a get() that waits. Strand of the session, but for `cancelled`.
+struct Session::Watch {
+    Cancelled cancelled = std::make_shared<std::atomic<bool>>(false);
+    std::shared_ptr<Instance> instance;
+    bool over = false;     // the get has its answer
+    bool reading = false;  // input_ is in use
+};
 
 // The same answer for a destination that does not exist: who may not read it need not know.
 Result<void> Session::check_right(const std::string& destination) const {
@@ -182,10 +183,11 @@ Awaitable<Result<Bytes>> Session::next_frame(size_t limit) {
         if (!frame) co_return std::move(frame).error();
         if (*frame) {
             consumed_ = (*frame)->size;
+            stale_ = stale_bytes_ > 0;
+            stale_bytes_ -= std::min(stale_bytes_, consumed_);
             last_read_ = steady_now();
             co_return (*frame)->body;
         }
-        constexpr size_t kReadBytes = 4096;
         waiting_ = true;
         if (finishing_) co_return Error{Errc::Closed, Retry::Never, "server stops"};
         Result<size_t> count = co_await stream_.read_some(input_.room(kReadBytes));
@@ -388,16 +390,42 @@ Awaitable<Result<void>> Session::on_unsubscribe(Bytes body) {
     co_return sent;
 }
 
+// A get that waits must notice that its client is gone, also behind requests that were sent ahead.
+Awaitable<void> Session::watch_for_end(std::shared_ptr<Watch> watch) {
+    const std::shared_ptr<Session> self = shared_from_this();
+    for (;;) {
+        co_await stream_.wait_readable();
+        if (watch->over) co_return;
+        bool gone = stream_.at_end();
+        if (!gone) {
+            if (input_.pending().size() >= kMostAhead) co_return;
+            watch->reading = true;
+            Result<size_t> count = co_await stream_.read_some(input_.room(kReadBytes));
+            watch->reading = false;
+            if (count) input_.received(*count);
+            if (watch->over) co_return;
+            gone = !count;
+        }
+        if (!gone) continue;
+        watch->cancelled->store(true);
+        watch->instance->wake();
+        co_return;
+    }
+}
+
 Awaitable<Result<GetReply>> Session::wait_for_entries(
     std::shared_ptr<Instance> from, GetRequest request
 ) {
-    const Cancelled cancelled = std::make_shared<std::atomic<bool>>(false);
-    // A get that waits must notice that its client is gone; bytes of a next request end the watch.
-    const bool watch = request.wait.has_value() && input_.pending().size() == consumed_;
-    if (watch) asio::co_spawn(executor(), watch_for_end(stream_, cancelled, from), asio::detached);
+    const auto watch = std::make_shared<Watch>();
+    watch->instance = from;
+    const bool waits = request.wait.has_value();
+    if (waits) asio::co_spawn(executor(), watch_for_end(watch), asio::detached);
     const Executor strand = from->strand();
-    Result<GetReply> reply = co_await run_on(strand, from->get(request, cancelled));
-    if (watch) stream_.stop_waiting();
+    Result<GetReply> reply = co_await run_on(strand, from->get(request, watch->cancelled));
+    watch->over = true;
+    if (waits) stream_.stop_waiting();
+    // Cut short, or there already: a read is begun only when there are bytes.
+    while (watch->reading) co_await asio::post(executor(), asio::use_awaitable);
     co_return reply;
 }
 
@@ -416,9 +444,11 @@ Awaitable<Result<void>> Session::on_get(Bytes body) {
     request.client = target->client;
     request.fetch_size = get->fetch_size;
     request.wait = wait_of(*get);
-    Result<GetReply> reply = co_await wait_for_entries(target->instance, request);
+    Result<GetReply> reply = GetReply{};
+    if (!stale_) reply = co_await wait_for_entries(target->instance, request);
     if (!reply && reply.error().code == Errc::Closed) co_return std::move(reply).error();
     if (!reply) co_return co_await send_failure(std::move(reply).error());
+    if (reply->rolled_back) stale_bytes_ = input_.pending().size() - consumed_;
     if (reply->id.value < 0) {
         request_.empty = true;
         const std::string empty = canal::encode_empty_messages();

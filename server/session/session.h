@@ -58,6 +58,8 @@ class Session : public std::enable_shared_from_this<Session> {
         bool empty = false;  // a get that brought nothing
     };
 
+    struct Watch;
+
     // What a request is about.
     struct Target {
         canal::ClientId client;
@@ -84,6 +86,7 @@ class Session : public std::enable_shared_from_this<Session> {
     Awaitable<Result<void>> on_get(Bytes body);
     Awaitable<Result<void>> on_ack(Bytes body);
     Awaitable<Result<void>> on_rollback(Bytes body);
+    Awaitable<void> watch_for_end(std::shared_ptr<Watch> watch);
     Awaitable<Result<instance::GetReply>> wait_for_entries(
         std::shared_ptr<instance::Instance> from, instance::GetRequest request
     );
@@ -97,7 +100,11 @@ class Session : public std::enable_shared_from_this<Session> {
     InputBuffer input_;
     Deadline deadline_;
     uint32_t id_;
-    size_t consumed_ = 0;                             // bytes of the frame that was handed out last
+    size_t consumed_ = 0;  // bytes of the frame that was handed out last
+    // What was received before another connection rolled this one's client back: its gets, sent
+    // ahead, are answered with nothing.
+    size_t stale_bytes_ = 0;
+    bool stale_ = false;                              // the request in hand is of that
     std::shared_ptr<const access::Account> account_;  // since the login
     std::string user_;
     Request request_;

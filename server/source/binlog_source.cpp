@@ -367,6 +367,7 @@ Awaitable<Result<void>> BinlogSource::begin_log(MysqlConnection& connection) {
     translator_->begin_stream(start->point, std::move(executed), start->by_gtid, server_number);
     retention_.begin(server().address->text(), facts_.retention_s);
     state_.connections.fetch_add(1);
+    state_.set_began(position_of(start->point));
     state_.connected.store(true);
     to_latest_ = false;
     inside_ = false;

@@ -74,10 +74,15 @@ void OblogSource::stop() {
     if (stream_) stream_->close();
 }
 
+// 0: now.
+int64_t OblogSource::start_us() const {
+    if (translator_->checkpoint_us() != 0) return translator_->checkpoint_us();
+    const int64_t configured = configured_start_us(config_.oblog);
+    return configured != 0 ? configured : first_start_us_;
+}
+
 Result<oblog::HandshakeRequest> OblogSource::request(std::string_view local) {
-    int64_t start_us = translator_->checkpoint_us();
-    if (start_us == 0) start_us = configured_start_us(config_.oblog);
-    if (start_us == 0) start_us = first_start_us_;
+    const int64_t start_us = this->start_us();
     std::string id = config_.oblog.client_id;
     if (id.empty()) id = "obcanal_" + config_.destination + "_" + std::to_string(::getpid());
     return make_request(config_.oblog, start_us, id + "_" + std::to_string(++generation_), local);
@@ -176,6 +181,9 @@ void OblogSource::log_beginning(const oblog::HandshakeResponse& response, const 
     state_.connections.fetch_add(1);
     state_.connected.store(true);
     if (first_start_us_ == 0) first_start_us_ = wall_ms() * 1000 - kNowSlackUs;
+    oblog::ResumeState began;
+    began.checkpoint_us = start_us();
+    state_.set_began(log_position(began, config_.oblog.addresses.front()));
     if (news_) log_.info("streaming", {{"proxy", peer}, {"version", response.version}});
 }
 

@@ -41,6 +41,7 @@ class OblogSource : public Source {
     Awaitable<Result<void>> emit(ChangeSink& out);
     Awaitable<Result<void>> read_more(Stream& stream);
     Result<oblog::HandshakeRequest> request(std::string_view local);
+    int64_t start_us() const;
     void log_beginning(const oblog::HandshakeResponse& response, const std::string& peer);
     // Whether to say that this proxy is asked: not again until the stream got on.
     bool is_news(const std::string& peer);

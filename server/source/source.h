@@ -120,9 +120,22 @@ struct SourceState {
         place_.gap = std::move(gap);
     }
 
+    // Where the first stream has begun; nothing before that.
+    std::optional<canal::LogPosition> began() const {
+        const std::lock_guard lock(mutex_);
+        return began_;
+    }
+
+    // The first one counts.
+    void set_began(const canal::LogPosition& at) {
+        const std::lock_guard lock(mutex_);
+        if (!began_) began_ = at;
+    }
+
  private:
     mutable std::mutex mutex_;
     Place place_;
+    std::optional<canal::LogPosition> began_;
 };
 
 class Source {

@@ -161,6 +161,37 @@ def dies_inside(world, log, at):
     client.close()
 
 
+def sent_ahead(world, log, at):
+    """Gets that a session had sent ahead when it ended, or went silent, take nothing from the one that comes after it."""
+    for silent in (False, True):
+        old = world.client(1001)
+        while old.get(1_000, 500)[1]:
+            pass
+        for _ in range(3):
+            old.ask(1_000, 1_000)
+        if not silent:
+            old.close()
+        new = world.client(1001)
+        new.rollback()
+        taken = new.get(1, 2_000)[1]
+        other = world.client(1001, "other")
+        while other.get(1_000, 500)[1]:
+            pass
+        for _ in range(3):  # as long as the old ones would have waited
+            other.get(1, 1_000)
+        other.rollback()
+        other.close()
+        taken += new.get(1, 2_000)[1]
+        expect("everything in order (silent: %s)" % silent, taken == log[at:at + len(taken)], len(taken))
+        if silent:
+            expect("what the silent one had asked for", [old.answer() for _ in range(3)], "no answers")
+            more = old.get(1, 2_000)[1]
+            expect("as in the reference, it may go on", more and more == log[at + len(taken):][:len(more)], len(more))
+            old.close()
+        new.rollback()
+        new.close()
+
+
 def stops_reading(world):
     """Asks 1,000 times for more than all buffers hold and reads nothing. The server must hold one answer, not all of them."""
     client = world.client(1001)
@@ -240,6 +271,7 @@ def main():
         log = whole_log(world)
         at = wrong_order(world, log)
         dies_inside(world, log, at)
+        sent_ahead(world, log, at)
         comes_and_goes(world)
         client = world.client(1001)
         client.rollback()

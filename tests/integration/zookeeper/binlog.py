@@ -74,6 +74,20 @@ def settle(zookeeper, database):
         zookeeper.offset(), last_event(database)))
 
 
+def before_any_cursor(first, second, database, zookeeper, scratch):
+    """Nobody has subscribed yet: whoever takes over goes on where the first one began."""
+    database.sql("CREATE TABLE shop.early (id INT PRIMARY KEY); INSERT INTO shop.early VALUES (1)")
+    obcanal.wait_until(lambda: cluster.TREE + "/start" in zookeeper.nodes(), lambda: "where it began in %r" % zookeeper.nodes())
+    first.kill()
+    cluster.wait(second, "running")
+    database.sql("INSERT INTO shop.early VALUES (2)")
+    follow(scratch, second, "early", ["id=1", "id=2"], "early")
+    settle(zookeeper, database)
+    obcanal.wait_until(lambda: cluster.TREE + "/start" not in zookeeper.nodes(), "the cursor to replace it")
+    first.start()
+    cluster.wait(first, "standby", "serves this destination")
+
+
 def take_over(first, second, database, zookeeper, scratch):
     database.sql("CREATE TABLE shop.t (id INT PRIMARY KEY, v VARCHAR(20)); INSERT INTO shop.t VALUES (1,'a');"
                  "ALTER TABLE shop.t ADD c INT; INSERT INTO shop.t VALUES (2,'b',20)")
@@ -135,9 +149,10 @@ def main():
             live.streaming(first)
             second = new_server(scratch, "second", database, zookeeper).start()
             cluster.wait(second, "standby", "serves this destination")
-            take_over(first, second, database, zookeeper, scratch)
-            damage(first, second, database, zookeeper, scratch)
-            stays_small(second, database, zookeeper, scratch)
+            before_any_cursor(first, second, database, zookeeper, scratch)
+            take_over(second, first, database, zookeeper, scratch)
+            damage(second, first, database, zookeeper, scratch)
+            stays_small(first, database, zookeeper, scratch)
         finally:
             zookeeper.stop("--kill")
     print("zookeeper binlog: %d checks" % checks)

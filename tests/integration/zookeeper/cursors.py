@@ -4,6 +4,8 @@ cursors.py META_TOOL
 """
 import json
 import os
+import select
+import signal
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "support"))
@@ -91,6 +93,45 @@ def away_while_serving(server, zookeeper):
     return ack_one(client_of(server), zookeeper)
 
 
+def acks(scratch, logproxy, zookeeper):
+    """With the answer to the next get an ack is in ZooKeeper; while that is silent there is none. Or with the period only."""
+    server = new_server(scratch, "acks", logproxy.port, zookeeper, session_ms=10_000, **{"canal.zookeeper.flush.period": 60_000}).start()
+    wait(server, "running")
+    client = client_of(server)
+    batch, _ = client.get(1, 5000)
+    for _ in range(3):
+        before = zookeeper.offset()
+        client.ack(batch)
+        batch, _ = client.get(1, 5000)
+        expect("the cursor has moved", zookeeper.offset() not in (None, before), True)
+    with open(os.path.join(zookeeper.data, "node1", "service.pid"), encoding="ascii") as file:
+        pid = int(file.read())
+    before = zookeeper.offset()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        client.ack(batch)
+        client.ask(1, 100)
+        expect("an answer while ZooKeeper is silent", select.select([client.connection.socket], [], [], 1.0)[0], [])
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    expect("the answer", len(client.answer()[1]) > 0, True)
+    expect("the cursor has moved", zookeeper.offset() != before, True)
+    client.close()
+    server.stop()
+    server = new_server(scratch, "periodic", logproxy.port, zookeeper, **{
+        "canal.zookeeper.flush.period": 60_000, "canal.zookeeper.ack": "periodic"}).start()
+    wait(server, "running")
+    before = zookeeper.offset()
+    client = client_of(server)
+    batch, _ = client.get(1, 5000)
+    client.ack(batch)
+    client.get(1, 5000)
+    expect("the cursor waits for the period", zookeeper.offset(), before)
+    server.stop()
+    expect("or for the end", zookeeper.offset() != before, True)
+    client.close()
+
+
 def second_server(scratch, first, logproxy, zookeeper, rest):
     second = new_server(scratch, "second", logproxy.port, zookeeper).start()
     wait(second, "standby", "the server 127.0.0.1:%d serves this destination" % first.port)
@@ -135,6 +176,8 @@ def main():
             rest = away_while_serving(server, zookeeper)
             second_server(scratch, server, logproxy, zookeeper, rest)
             protected(scratch, logproxy, zookeeper)
+            zookeeper.change("remove", TREE)
+            acks(scratch, scratch.keep(obcanal.LogProxy(scratch.path, [obcanal.fixture("oblog/shop.logmsg")])).start(), zookeeper)
         finally:
             zookeeper.stop("--kill")
     print("cursors: %d checks" % checks)

@@ -316,6 +316,10 @@ TEST_F(ConfDirTest, ClusterNeedsItsStore) {
     EXPECT_EQ(findings(), "");
     server("canal.zookeeper.digest = nobody\n");
     EXPECT_THAT(findings(), HasSubstr("canal.zookeeper.digest: is not user:password"));
+    server("canal.zookeeper.ack = sometimes\n");
+    EXPECT_THAT(
+        findings(), HasSubstr("canal.zookeeper.ack: 'sometimes' is neither durable nor periodic")
+    );
 }
 
 TEST_F(ConfDirTest, SpringFilesThatDescribeOtherThings) {

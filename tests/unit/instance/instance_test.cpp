@@ -11,8 +11,10 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <condition_variable>
 #include <future>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -61,14 +63,20 @@ class InstanceTest : public ::testing::Test {
         runtime_.reset();
     }
 
+    // What is begun later runs later.
     template <class T>
-    T await(Awaitable<T> work) {
+    std::future<T> begin(Awaitable<T> work) {
         std::promise<T> promise;
         std::future<T> future = promise.get_future();
         asio::co_spawn(
             instance_->strand(), finish(std::move(work), std::move(promise)), asio::detached
         );
-        return future.get();
+        return future;
+    }
+
+    template <class T>
+    T await(Awaitable<T> work) {
+        return begin(std::move(work)).get();
     }
 
     template <class T>
@@ -86,14 +94,20 @@ class InstanceTest : public ::testing::Test {
         return await(instance_->subscribe(client, std::move(filter)));
     }
 
-    Result<GetReply> get(
-        ClientId client, int64_t fetch_size, std::optional<std::chrono::nanoseconds> wait = 5s
+    Awaitable<Result<GetReply>> get_later(
+        ClientId client, int64_t fetch_size, std::optional<std::chrono::nanoseconds> wait
     ) {
         GetRequest request;
         request.client = client;
         request.fetch_size = fetch_size;
         request.wait = wait;
-        return await(instance_->get(request, std::make_shared<std::atomic<bool>>(false)));
+        return instance_->get(request, std::make_shared<std::atomic<bool>>(false));
+    }
+
+    Result<GetReply> get(
+        ClientId client, int64_t fetch_size, std::optional<std::chrono::nanoseconds> wait = 5s
+    ) {
+        return await(get_later(client, fetch_size, wait));
     }
 
     // Waits until `entries` of them are there, then takes them all.
@@ -161,6 +175,103 @@ TEST_F(InstanceTest, GetWithoutWaitingAnswersAtOnce) {
     const Result<GetReply> timed = get(kClient, 100, 1ms);
     ASSERT_TRUE(timed.ok());
     EXPECT_EQ(timed->id.value, -1);
+}
+
+// Whose flush() the test lets through.
+class HeldStore final : public meta::MetaStore {
+ public:
+    struct Gate {
+        void enter() {
+            std::unique_lock lock(mutex);
+            ++flushes;
+            changed.notify_all();
+            changed.wait(lock, [this] { return open; });
+        }
+        void wait_for(int count) {
+            std::unique_lock lock(mutex);
+            changed.wait(lock, [this, count] { return flushes >= count; });
+        }
+        void let_through() {
+            const std::lock_guard lock(mutex);
+            open = true;
+            changed.notify_all();
+        }
+        int count() {
+            const std::lock_guard lock(mutex);
+            return flushes;
+        }
+
+        std::mutex mutex;
+        std::condition_variable changed;
+        int flushes = 0;
+        bool open = false;
+    };
+
+    explicit HeldStore(std::shared_ptr<Gate> gate) : gate_(std::move(gate)) {}
+
+    Result<meta::ClientTable> load() override { return records_.load(); }
+    Result<void> subscribe(ClientId client, const std::optional<std::string>& filter) override {
+        return records_.subscribe(client, filter);
+    }
+    Result<void> unsubscribe(ClientId client) override { return records_.unsubscribe(client); }
+    Result<void> save_cursor(ClientId client, const canal::LogPosition& at) override {
+        return records_.save_cursor(client, at);
+    }
+    std::optional<canal::LogPosition> cursor(ClientId client) const override {
+        return records_.cursor(client);
+    }
+    bool durable_acks() const override { return true; }
+    bool dirty() const override { return false; }
+    Result<void> flush() override {
+        gate_->enter();
+        return {};
+    }
+    Result<void> close() override { return {}; }
+
+ private:
+    meta::MemoryMetaStore records_;
+    std::shared_ptr<Gate> gate_;
+};
+
+TEST_F(InstanceTest, AGetIsAnsweredWhenTheAcksBeforeItAreWritten) {
+    script_->add({"t1", 1'000'000, 6});
+    const auto gate = std::make_shared<HeldStore::Gate>();
+    ASSERT_TRUE(start(std::make_unique<HeldStore>(gate)).ok());
+    ASSERT_TRUE(subscribe(kClient).ok());
+    ASSERT_TRUE(subscribe(kOther).ok());
+    const GetReply first = take(kClient, 1);
+    const GetReply second = take(kClient, 1);
+    const GetReply third = take(kClient, 1);
+    ASSERT_TRUE(ack(kClient, first.id).ok());
+    gate->wait_for(1);
+    ASSERT_TRUE(ack(kClient, second.id).ok());
+    ASSERT_TRUE(ack(kClient, third.id).ok());
+
+    std::future<Result<GetReply>> at_once = begin(get_later(kClient, 1, std::nullopt));
+    std::future<Result<GetReply>> timed = begin(get_later(kClient, 1, 1ms));
+    // Of others nothing is held back.
+    EXPECT_TRUE(get(kOther, 1, 1ms).ok());
+    EXPECT_EQ(at_once.wait_for(0s), std::future_status::timeout);
+    EXPECT_EQ(timed.wait_for(0s), std::future_status::timeout);
+    gate->let_through();
+    EXPECT_EQ(at_once.get().value().batch.entries(), 1);
+    EXPECT_EQ(timed.get().value().batch.entries(), 1);
+    // What came during the first write was one more.
+    EXPECT_EQ(gate->count(), 2);
+}
+
+TEST_F(InstanceTest, ARollbackEndsGetsThatWaitForTheSameClient) {
+    start();
+    ASSERT_TRUE(subscribe(kOther).ok());
+    std::future<Result<GetReply>> old = begin(get_later(kClient, 1, 30s));
+    std::future<Result<GetReply>> other = begin(get_later(kOther, 1, 30s));
+    ASSERT_TRUE(rollback(kClient, 0).ok());
+    const GetReply over = old.get().value();
+    EXPECT_EQ(over.id.value, -1);
+    EXPECT_TRUE(over.rolled_back);
+    EXPECT_EQ(other.wait_for(0s), std::future_status::timeout);
+    script_->add({"t1", 1'000'000, 1});
+    EXPECT_EQ(other.get().value().id.value, 1);
 }
 
 TEST_F(InstanceTest, TimedGetReturnsWhatThereIsWhenTimeIsUp) {
