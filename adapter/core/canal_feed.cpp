@@ -126,9 +126,9 @@ Awaitable<Result<void>> CanalFeed::open() {
         client_.reset();
         co_return std::move(subscribed).error().in(server_);
     }
-    // A server may not know yet that the session before this one is dead, and give a get of it the
-    // next batch: the batches would come in another order. Those gets end within their wait; what
-    // they took comes back with a second rollback.
+    // A Java server does not know that the session before this one is dead, and gives a get of it
+    // the next batch: the batches would come in another order. Those gets end within their wait;
+    // what they took comes back with a second rollback.
     const Executor executor = co_await asio::this_coro::executor;
     asio::steady_timer timer(executor, kZombieGets * wait_);
     co_await timer.async_wait(kNoThrow);
