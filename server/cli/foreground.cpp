@@ -59,4 +59,6 @@ void Pause::end() {
     state_->timer.cancel();
 }
 
+void Pause::wake() { state_->timer.cancel(); }
+
 }  // namespace obcanal::cli

@@ -51,7 +51,10 @@ class Pause {
 
     // REQUIRES: nobody else waits.
     Awaitable<void> wait_until(std::chrono::steady_clock::time_point until);
+    // This wait and all later ones.
     void end();
+    // This wait only, if there is one.
+    void wake();
 
  private:
     struct State;

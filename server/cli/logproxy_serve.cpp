@@ -39,17 +39,26 @@ struct ServeOptions {
 
 class LogProxy {
  public:
-    LogProxy(Listener listener, ReplayService service, const ServeOptions& options, Executor strand)
+    LogProxy(
+        Listener listener,
+        ReplayService service,
+        ReplayLog& log,
+        const ServeOptions& options,
+        Executor strand
+    )
         : listener_(std::move(listener)),
           service_(std::move(service)),
+          log_(log),
           options_(options),
           strand_(std::move(strand)),
-          sessions_(strand_) {}
+          sessions_(strand_),
+          next_look_(strand_) {}
 
     Awaitable<int> run() {
         service_.logger.info(
             "ready", {{"port", listener_.port()}, {"records", service_.log.records_per_lap()}}
         );
+        if (log_.follows()) sessions_.spawn(strand_, follow());
         while (!stopping_) {
             Result<Stream> stream = co_await listener_.accept();
             if (stopping_) break;
@@ -68,13 +77,35 @@ class LogProxy {
     void stop() {
         stopping_ = true;
         listener_.close();
-        for (const std::weak_ptr<ReplaySession>& entry : open_) {
-            if (const std::shared_ptr<ReplaySession> session = entry.lock()) session->close();
-        }
+        next_look_.end();
+        for_each_session([](ReplaySession& session) { session.close(); });
     }
 
  private:
     static constexpr std::chrono::milliseconds kAcceptPause{100};
+    // Looked at, not notified of: so that the file may lie on any file system.
+    static constexpr std::chrono::milliseconds kLookPeriod{20};
+
+    template <class Use>
+    void for_each_session(Use use) {
+        for (const std::weak_ptr<ReplaySession>& entry : open_) {
+            if (const std::shared_ptr<ReplaySession> session = entry.lock()) use(*session);
+        }
+    }
+
+    Awaitable<void> follow() {
+        while (!stopping_) {
+            const Result<bool> grown = log_.grow();
+            if (!grown) {
+                service_.logger.error(
+                    "the recording is no longer followed", {{"cause", grown.error().detail}}
+                );
+                co_return;
+            }
+            if (*grown) for_each_session([](ReplaySession& session) { session.log_grew(); });
+            co_await next_look_.wait_until(steady_now() + kLookPeriod);
+        }
+    }
 
     void start(Stream stream) {
         StreamFaults faults = options_.faults;
@@ -89,9 +120,11 @@ class LogProxy {
 
     Listener listener_;
     ReplayService service_;
+    ReplayLog& log_;
     const ServeOptions& options_;
     Executor strand_;
     TaskGroup sessions_;
+    Pause next_look_;
     std::list<std::weak_ptr<ReplaySession>> open_;
     size_t accepted_ = 0;
     bool stopping_ = false;
@@ -129,9 +162,11 @@ int serve(const ServeOptions& options) {
         return kExitFailed;
     }
     // A log of known length that is sent at full speed is encoded before the first client comes.
-    const bool finite = log->end() != ReplayLog::kEndless;
+    const bool finite = log->end() != ReplayLog::kEndless && !log->follows();
     if (options.rate == 0 && finite) packets.prepare(options.cache_mb << 20);
-    LogProxy proxy(std::move(listener).value(), std::move(service), options, foreground.executor());
+    LogProxy proxy(
+        std::move(listener).value(), std::move(service), *log, options, foreground.executor()
+    );
     const int status = foreground.run(proxy.run(), [&proxy] { proxy.stop(); });
     flush_log();
     return status;
@@ -176,9 +211,15 @@ void add_logproxy_serve(CLI::App& app, Run& chosen) {
     command->add_option("--rate", options->rate, "rows a second; 0: as fast as clients read")
         ->capture_default_str()
         ->check(CLI::NonNegativeNumber);
-    command->add_flag(
+    CLI::Option* const loop = command->add_flag(
         "--loop", options->extent.loop, "start again at the end, with later times and other ids"
     );
+    CLI::Option* const follow = command->add_flag(
+        "--follow",
+        options->extent.follow,
+        "the last recording is being written: send what comes to it, transaction by transaction"
+    );
+    follow->excludes(loop);
     command
         ->add_option(
             "--stop-after-rows",
@@ -186,7 +227,8 @@ void add_logproxy_serve(CLI::App& app, Run& chosen) {
             "end the log with the transaction that reaches so many"
         )
         ->type_name("ROWS")
-        ->check(CLI::PositiveNumber);
+        ->check(CLI::PositiveNumber)
+        ->excludes(follow);
     command->add_option("--compress", options->compression, "compression of data packets")
         ->capture_default_str()
         ->check(CLI::IsMember({"none", "lz4"}));
@@ -203,7 +245,7 @@ void add_logproxy_serve(CLI::App& app, Run& chosen) {
         ->add_option(
             "--cache",
             options->cache_mb,
-            "memory for packets encoded beforehand (a log with an end, no --rate)"
+            "memory for packets encoded beforehand (a log with an end, no --rate, no --follow)"
         )
         ->type_name("MB")
         ->capture_default_str();

@@ -5,6 +5,7 @@
 #include "protocol/oblog/recording.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <limits>
@@ -63,8 +64,10 @@ struct Extremes {
     }
 };
 
-Result<std::string> read_file(const std::string& name) {
+// From an offset on.
+Result<std::string> read_file(const std::string& name, size_t from) {
     std::ifstream file(name, std::ios::binary);
+    file.seekg(static_cast<std::streamoff>(from));
     std::string bytes{std::istreambuf_iterator<char>(file), {}};
     if (file.bad() || !file.is_open())
         return Error{Errc::BadConfig, Retry::Never, name + ": can't be read"};
@@ -94,31 +97,72 @@ uint64_t numbers_behind(const Range<uint64_t>& before, const Range<uint64_t>& af
 // Cuts records into units and moves whole recordings.
 class ReplayLog::Loader {
  public:
-    Loader(ReplayLog& log, std::vector<std::string>& remarks) : log_(log), remarks_(remarks) {}
+    Loader(ReplayLog& log, std::vector<std::string>& remarks) : log_(&log), remarks_(&remarks) {}
 
     Result<void> add(const std::string& file) {
-        Result<std::string> bytes = read_file(file);
+        Result<std::string> bytes = read_file(file, 0);
         if (!bytes) return std::move(bytes).error();
-        oblog::RecordingReader reader(as_bytes(*bytes));
-        pending_ = {};
-        pending_.file = file;
-        for (size_t number = 0;; ++number) {
-            const std::string where = file + ": record " + std::to_string(number);
-            Result<std::optional<Bytes>> record = reader.next();
-            if (!record) return std::move(record).error().in(where);
-            if (!*record) break;
-            if (Result<void> added = add_record(**record); !added)
-                return std::move(added).error().in(where);
-        }
+        begin(file);
+        Result<size_t> units = add_records(as_bytes(*bytes));
+        if (!units) return std::move(units).error();
         drop_open();
-        move_behind();
+        place(shift_behind());
         return {};
     }
 
+    // The same of a file that is being written, whose times and numbers stay as they are: nobody
+    // knows yet what they will be. What follows the last whole unit is left for later.
+    Result<void> follow(const std::string& file) {
+        begin(file);
+        Result<bool> grown = grow();
+        if (!grown) return std::move(grown).error();
+        return {};
+    }
+
+    Result<bool> grow() {
+        std::error_code failed;
+        const std::uintmax_t size = std::filesystem::file_size(pending_.file, failed);
+        if (failed || size < taken_) {
+            return Error{
+                Errc::Io,
+                Retry::Never,
+                pending_.file + (failed ? ": " + failed.message() : ": has got shorter")
+            };
+        }
+        if (size == taken_) return false;
+        Result<std::string> bytes = read_file(pending_.file, taken_);
+        if (!bytes) return std::move(bytes).error();
+        const std::string file = pending_.file;
+        begin(file);
+        const size_t whole = oblog::whole_length(as_bytes(*bytes));
+        Result<size_t> units = add_records(as_bytes(*bytes).first(whole));
+        if (!units) return std::move(units).error();
+        ByteReader rest(as_bytes(*bytes).subspan(whole));
+        const uint32_t length = rest.u32_be();
+        if (rest.ok() && (length < LogRecord::kSmallest || rest.remaining() >= length)) {
+            return Error{
+                Errc::BadPacket,
+                Retry::Never,
+                pending_.file + ": byte " + std::to_string(taken_ + whole) + " begins no record"
+            };
+        }
+        if (*units == 0) return false;
+        taken_ += *units;
+        if (pending_.open) forget_open();
+        place({});
+        return true;
+    }
+
+    // Of a log that has its place in memory now, and of which nobody asks for remarks any more.
+    void serve(ReplayLog& log) {
+        log_ = &log;
+        remarks_ = nullptr;
+    }
+
     void finish() {
-        log_.last_us_ = total_.us.last;
-        log_.lap_seconds_ = seconds_behind(total_.us.last, total_.us.first);
-        log_.lap_numbers_ = std::max(
+        log_->last_us_ = total_.us.empty() ? 0 : total_.us.last;
+        log_->lap_seconds_ = seconds_behind(total_.us.last, total_.us.first);
+        log_->lap_numbers_ = std::max(
             numbers_behind(total_.transactions, total_.transactions),
             numbers_behind(total_.schema_changes, total_.schema_changes)
         );
@@ -137,6 +181,28 @@ class ReplayLog::Loader {
         uint64_t rows = 0;           // in the open unit
         int64_t commit_us = 0;
     };
+
+    void begin(const std::string& file) {
+        pending_ = {};
+        pending_.file = file;
+    }
+
+    // How many bytes the whole units take.
+    Result<size_t> add_records(Bytes recording) {
+        oblog::RecordingReader reader(recording);
+        size_t read = 0;
+        size_t units = 0;
+        for (size_t number = 0;; ++number) {
+            const std::string where = pending_.file + ": record " + std::to_string(number);
+            Result<std::optional<Bytes>> record = reader.next();
+            if (!record) return std::move(record).error().in(where);
+            if (!*record) return units;
+            if (Result<void> added = add_record(**record); !added)
+                return std::move(added).error().in(where);
+            read += sizeof(uint32_t) + (*record)->size();
+            if (!pending_.open) units = read;
+        }
+    }
 
     Result<void> add_record(Bytes bytes) {
         Result<LogRecord> record = LogRecord::parse(bytes);
@@ -182,73 +248,101 @@ class ReplayLog::Loader {
     void drop_open() {
         if (!pending_.open) return;
         const size_t dropped = pending_.records.size() - *pending_.open;
-        remarks_.push_back(
-            pending_.file + ": transaction without COMMIT left out, " + std::to_string(dropped) +
-            " records"
-        );
+        remark(": transaction without COMMIT left out, " + std::to_string(dropped) + " records");
+        forget_open();
+    }
+
+    void forget_open() {
         pending_.bytes.resize(pending_.records[*pending_.open].at);
         pending_.records.resize(*pending_.open);
         pending_.open.reset();
         pending_.rows = 0;
     }
 
-    void move_behind() {
-        if (pending_.records.empty()) return;
+    void remark(const std::string& what) const {
+        if (remarks_ != nullptr) remarks_->push_back(pending_.file + what);
+    }
+
+    // What carries the recording behind those before it.
+    RecordShift shift_behind() const {
         RecordShift shift;
-        if (!log_.records_.empty()) {
-            shift.seconds = seconds_behind(total_.us.last, pending_.extremes.us.first);
-            shift.numbers = std::max(
-                numbers_behind(total_.transactions, pending_.extremes.transactions),
-                numbers_behind(total_.schema_changes, pending_.extremes.schema_changes)
-            );
-        }
+        if (log_->records_.empty() || pending_.records.empty()) return shift;
+        shift.seconds = seconds_behind(total_.us.last, pending_.extremes.us.first);
+        shift.numbers = std::max(
+            numbers_behind(total_.transactions, pending_.extremes.transactions),
+            numbers_behind(total_.schema_changes, pending_.extremes.schema_changes)
+        );
         if (!shift.none()) {
-            remarks_.push_back(
-                pending_.file + ": moved by " + std::to_string(shift.seconds) +
-                " s, transaction numbers by " + std::to_string(shift.numbers)
+            remark(
+                ": moved by " + std::to_string(shift.seconds) + " s, transaction numbers by " +
+                std::to_string(shift.numbers)
             );
         }
-        place(shift);
-        total_.add(pending_.extremes, shift);
+        return shift;
     }
 
     void place(const RecordShift& shift) {
-        const uint64_t first_record = log_.records_.size();
+        const uint64_t first_record = log_->records_.size();
         for (const Record& record : pending_.records) {
-            const size_t at = log_.bytes_.size();
+            const size_t at = log_->bytes_.size();
             const Bytes bytes = as_bytes(pending_.bytes).subspan(record.at, record.size);
-            const ShiftPlan plan = append_shifted(bytes, record.plan, shift, log_.bytes_);
-            log_.records_.push_back({at, static_cast<uint32_t>(log_.bytes_.size() - at), plan});
+            const ShiftPlan plan = append_shifted(bytes, record.plan, shift, log_->bytes_);
+            log_->records_.push_back({at, static_cast<uint32_t>(log_->bytes_.size() - at), plan});
         }
-        int64_t latest_us = log_.units_.empty() ? std::numeric_limits<int64_t>::min()
-                                                : log_.units_.back().latest_us;
+        int64_t latest_us = log_->units_.empty() ? std::numeric_limits<int64_t>::min()
+                                                 : log_->units_.back().latest_us;
         for (const Unit& unit : pending_.units) {
             latest_us = std::max(latest_us, unit.latest_us + shift.seconds * kMicros);
-            log_.units_.push_back({first_record + unit.first_record, unit.rows, latest_us});
-            log_.rows_ += unit.rows;
+            log_->units_.push_back({first_record + unit.first_record, unit.rows, latest_us});
+            log_->rows_ += unit.rows;
         }
+        total_.add(pending_.extremes, shift);
     }
 
-    ReplayLog& log_;
-    std::vector<std::string>& remarks_;
+    ReplayLog* log_;
+    std::vector<std::string>* remarks_;
     Pending pending_;
     Extremes total_;
+    size_t taken_ = 0;  // of the recording that is followed: bytes whose units are in the log
 };
+
+ReplayLog::ReplayLog() = default;
+ReplayLog::ReplayLog(ReplayLog&&) noexcept = default;
+ReplayLog::~ReplayLog() = default;
 
 Result<ReplayLog> ReplayLog::load(
     const std::vector<std::string>& files, ReplayExtent extent, std::vector<std::string>& remarks
 ) {
     ReplayLog log;
-    Loader loader(log, remarks);
+    auto loader = std::make_unique<Loader>(log, remarks);
     for (const std::string& file : files) {
-        if (Result<void> added = loader.add(file); !added) return std::move(added).error();
+        const bool growing = extent.follow && &file == &files.back();
+        Result<void> added = growing ? loader->follow(file) : loader->add(file);
+        if (!added) return std::move(added).error();
     }
-    loader.finish();
-    if (log.records_.empty())
+    loader->finish();
+    if (log.records_.empty() && !extent.follow)
         return Error{Errc::BadConfig, Retry::Never, files.front() + ": no records"};
     if (Result<void> limited = log.limit(extent); !limited) return std::move(limited).error();
     log.cut_packets(SIZE_MAX, SIZE_MAX);
+    if (extent.follow) {
+        log.loader_ = std::move(loader);
+        log.note_last();
+    }
     return log;
+}
+
+// What is open yet may be committed at any time behind the units that are there.
+void ReplayLog::note_last() { last_us_ = units_.empty() ? 0 : units_.back().latest_us; }
+
+Result<bool> ReplayLog::grow() {
+    loader_->serve(*this);
+    Result<bool> grown = loader_->grow();
+    if (!grown || !*grown) return grown;
+    note_last();
+    end_ = records_.size();
+    cut_packets(packet_records_, packet_bytes_);
+    return true;
 }
 
 // Where the log ends.
@@ -324,6 +418,8 @@ uint64_t ReplayLog::unit_end(uint64_t record) const {
 uint64_t ReplayLog::unit_rows(uint64_t record) const { return unit_of(record).rows; }
 
 void ReplayLog::cut_packets(size_t records, size_t bytes) {
+    packet_records_ = records;
+    packet_bytes_ = bytes;
     packets_.clear();
     size_t in_packet = 0;
     size_t packet_bytes = 0;

@@ -1,6 +1,6 @@
 // Recordings as one log that can go on for ever: a sequence of units (a transaction, a schema
-// change, a heartbeat), repeated in laps whose times and transaction numbers continue. Read once,
-// then immutable: any thread.
+// change, a heartbeat), repeated in laps whose times and transaction numbers continue; or one that
+// grows with its last recording. Immutable but for grow(): then one strand, otherwise any thread.
 #pragma once
 
 #include "protocol/base/bytes.h"
@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,17 +19,28 @@ namespace obcanal::cli {
 struct ReplayExtent {
     bool loop = false;
     std::optional<uint64_t> rows = {};  // the log ends with the transaction that reaches so many
+    // The last recording is being written: it may be empty yet, or end within a transaction.
+    // Neither `loop` nor `rows` then.
+    bool follow = false;
 };
 
 class ReplayLog {
  public:
     // The recordings one after the other. A recording whose times do not follow on is moved behind
-    // the one before it. `remarks`: what a reader of the log should know, for the log.
+    // the one before it, unless it is followed. `remarks`: what a reader of the log should know.
     static Result<ReplayLog> load(
         const std::vector<std::string>& files,
         ReplayExtent extent,
         std::vector<std::string>& remarks
     );
+    ReplayLog(ReplayLog&&) noexcept;
+    ~ReplayLog();
+
+    // Takes in what the last recording has got since: whole units. False: nothing. An error says
+    // that it is no longer the file that it was, or holds what is no record.
+    // REQUIRES: loaded with `follow`
+    Result<bool> grow();
+    bool follows() const { return loader_ != nullptr; }
 
     // -- records, counted over all laps
     static constexpr uint64_t kEndless = UINT64_MAX;
@@ -50,7 +62,7 @@ class ReplayLog {
     uint64_t packet_begin(uint64_t packet) const;
 
     uint64_t records_per_lap() const { return records_.size(); }
-    // The latest time in the first lap.
+    // The latest time in the first lap, or of what is there yet.
     int64_t last_us() const { return last_us_; }
 
  private:
@@ -68,8 +80,9 @@ class ReplayLog {
 
     class Loader;
 
-    ReplayLog() = default;
+    ReplayLog();
     Result<void> limit(ReplayExtent extent);
+    void note_last();
     Bytes bytes_of(const Record& record) const;
     const Unit& unit_of(uint64_t record) const;
     RecordShift shift_of(uint64_t record) const;
@@ -83,6 +96,9 @@ class ReplayLog {
     int64_t lap_seconds_ = 0;
     uint64_t lap_numbers_ = 0;
     uint64_t end_ = 0;
+    size_t packet_records_ = SIZE_MAX;  // as cut_packets() was told
+    size_t packet_bytes_ = SIZE_MAX;
+    std::unique_ptr<Loader> loader_;  // of a log that grows
 };
 
 }  // namespace obcanal::cli

@@ -170,7 +170,8 @@ Awaitable<Result<void>> ReplaySession::stream_log(int64_t since_us) {
         } else if (!at_end() && next_rows_at() <= now) {
             sent = co_await send_due();
         } else {
-            if (at_end() && !ended_at_) ended_at_ = now;
+            // A log that is followed may get records from before now.
+            if (at_end() && !ended_at_ && !log.follows()) ended_at_ = now;
             const SteadyTime rows = at_end() ? SteadyTime::max() : next_rows_at();
             co_await pause_.wait_until(std::min(next_heartbeat_, rows));
         }

@@ -54,6 +54,8 @@ class ReplaySession : public std::enable_shared_from_this<ReplaySession> {
     Awaitable<void> run();
     // Strand. Ends run().
     void close();
+    // Strand. There may be more to send than before.
+    void log_grew() { pause_.wake(); }
 
  private:
     Awaitable<Result<void>> serve();

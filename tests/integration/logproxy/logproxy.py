@@ -7,6 +7,7 @@ import os
 import struct
 import subprocess
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "support"))
@@ -123,6 +124,23 @@ class Cases:
         self.refused("silence after the handshake's answer", serve("--silent-at", "40").port, {PROXY + "readTimeout": 300},
                      ["silent for 300 ms"])
 
+    def growing(self):
+        """A recording that is written while it is sent, in pieces that end anywhere."""
+        path = os.path.join(self.folder("growing"), "now.logmsg")
+        with open(obcanal.fixture(LOG), "rb") as file:
+            recording = file.read()
+        with open(path, "wb", buffering=0) as file:
+            proxy = self.scratch.keep(obcanal.LogProxy(self.folder("proxy follow"), [path], ["--follow"])).start()
+            def write():
+                for at in range(0, len(recording), 9973):
+                    file.write(recording[at:at + 9973])
+                    time.sleep(0.005)  # so that the proxy meets it at many of its lengths
+            writer = threading.Thread(target=write)
+            writer.start()
+            self.whole("a recording that grows", proxy.port)
+            writer.join()
+        proxy.stop()
+
     def record(self):
         """What `obcanal logproxy record` writes over cut connections is what the log proxy sent, each record once."""
         plan = [(FROM_SERVER, at) for at in (300, 20, 3000, 4000, 8000, 8001, 12000)]
@@ -168,6 +186,7 @@ def main():
         cases.tls()
         cases.addresses()
         cases.misbehaviour()
+        cases.growing()
         cases.record()
     print("%.1f s" % (time.monotonic() - started))
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <map>
 #include <set>
 #include <string>
@@ -197,6 +198,91 @@ TEST_F(TornRecording, ATornRecordIsAnErrorWithItsPlace) {
 TEST_F(TornRecording, AnEmptyRecordingIsAnError) {
     EXPECT_FALSE(ReplayLog::load({write({})}, {}, remarks_));
     EXPECT_FALSE(ReplayLog::load({path_ + ".absent"}, {}, remarks_));
+}
+
+class GrowingRecording : public TornRecording {
+ protected:
+    void append(std::string_view bytes) {
+        std::ofstream(path_, std::ios::binary | std::ios::app) << bytes;
+    }
+
+    static std::string recorded_bytes(const std::vector<std::string>& records) {
+        std::string bytes;
+        for (const std::string& record : records) oblog::append_recorded(bytes, as_bytes(record));
+        return bytes;
+    }
+};
+
+TEST_F(GrowingRecording, GrowsByWholeUnitsWhereverItsWriterStops) {
+    std::vector<std::string> records = recorded(recording_path("shop"));
+    records.resize(60);
+    append("");
+    Result<ReplayLog> log = ReplayLog::load({path_}, {.follow = true}, remarks_);
+    ASSERT_TRUE(log) << log.error().detail;
+    ASSERT_TRUE(log->follows());
+    EXPECT_EQ(log->end(), 0u);
+    log->cut_packets(7, SIZE_MAX);
+    const std::string bytes = recorded_bytes(records);
+    const std::string whole_path = path_ + ".whole";
+    uint64_t end = 0;
+    for (size_t at = 0; at < bytes.size(); at += 331) {
+        append(bytes.substr(at, 331));
+        const Result<bool> grown = log->grow();
+        ASSERT_TRUE(grown) << grown.error().detail;
+        EXPECT_EQ(*grown, log->end() > end);
+        for (; end < log->end(); ++end) ASSERT_EQ(record_at(*log, end), records[end]) << end;
+        if (end > 0) {
+            const RecordType last = facts(records[end - 1]).type;
+            EXPECT_TRUE(
+                last == RecordType::Commit || last == RecordType::Ddl ||
+                last == RecordType::Heartbeat
+            ) << end;
+            EXPECT_EQ(log->unit_end(end - 1), end);
+            EXPECT_LE(log->packet_begin(log->packet_of(end - 1)), end - 1);
+        }
+    }
+    // The last records may be the head of a transaction.
+    std::ofstream(whole_path, std::ios::binary) << bytes;
+    Result<ReplayLog> whole = ReplayLog::load({whole_path}, {}, remarks_);
+    std::remove(whole_path.c_str());
+    ASSERT_TRUE(whole);
+    EXPECT_EQ(log->end(), whole->end());
+    EXPECT_FALSE(*log->grow());
+}
+
+TEST_F(GrowingRecording, ComesBehindAnotherAsItStands) {
+    const std::vector<std::string> records = recorded(recording_path("types"));
+    append(recorded_bytes({records.front()}));
+    Result<ReplayLog> log =
+        ReplayLog::load({recording_path("shop-ddl"), path_}, {.follow = true}, remarks_);
+    ASSERT_TRUE(log);
+    const uint64_t before = load({"shop-ddl"}).end();
+    append(recorded_bytes({records.begin() + 1, records.end()}));
+    ASSERT_TRUE(*log->grow());
+    ASSERT_EQ(log->end(), before + records.size());
+    for (size_t i = 0; i < records.size(); ++i)
+        ASSERT_EQ(record_at(*log, before + i), records[i]) << i;
+    EXPECT_TRUE(remarks_.empty());
+}
+
+TEST_F(GrowingRecording, SaysWhatIsWrongWithIt) {
+    append(recorded_bytes(recorded(recording_path("shop-ddl"))));
+    Result<ReplayLog> log = ReplayLog::load({path_}, {.follow = true}, remarks_);
+    ASSERT_TRUE(log);
+    const size_t end = std::filesystem::file_size(path_);
+    append(std::string("\0\0\2\0", 4) + std::string(0x1ff, 'x'));
+    EXPECT_FALSE(*log->grow());
+    append("x");
+    const Result<bool> damaged = log->grow();
+    ASSERT_FALSE(damaged);
+    EXPECT_NE(damaged.error().detail.find("byte " + std::to_string(end)), std::string::npos)
+        << damaged.error().detail;
+    std::ofstream(path_, std::ios::binary | std::ios::trunc) << "";
+    const Result<bool> shorter = log->grow();
+    ASSERT_FALSE(shorter);
+    EXPECT_NE(shorter.error().detail.find("has got shorter"), std::string::npos);
+    std::remove(path_.c_str());
+    EXPECT_FALSE(log->grow());
 }
 
 }  // namespace
