@@ -131,7 +131,7 @@ Session::Session(Stream stream, SessionContext& context)
 
 void Session::finish() {
     finishing_ = true;
-    if (waiting_) stream_.close();
+    if (waiting_ && unacked_ == 0) stream_.close();
 }
 
 std::string Session::channel_text() const {
@@ -189,7 +189,8 @@ Awaitable<Result<Bytes>> Session::next_frame(size_t limit) {
             co_return (*frame)->body;
         }
         waiting_ = true;
-        if (finishing_) co_return Error{Errc::Closed, Retry::Never, "server stops"};
+        if (finishing_ && unacked_ == 0)
+            co_return Error{Errc::Closed, Retry::Never, "server stops"};
         Result<size_t> count = co_await stream_.read_some(input_.room(kReadBytes));
         waiting_ = false;
         if (!count) co_return std::move(count).error();
@@ -439,6 +440,8 @@ Awaitable<Result<void>> Session::on_get(Bytes body) {
     }
     Result<Target> target = find_target(get->destination, get->client_id);
     if (!target) co_return co_await send_failure(std::move(target).error());
+    // Only acks are waited for; the client asks again where it goes on.
+    if (finishing_) co_return Result<void>{};
 
     GetRequest request;
     request.client = target->client;
@@ -463,6 +466,7 @@ Awaitable<Result<void>> Session::on_get(Bytes body) {
     Result<void> sent = co_await stream_.write(pieces);
     last_write_ = steady_now();
     request_.replied = head.size() + static_cast<size_t>(reply->batch.bytes);
+    ++unacked_;
     co_return sent;
 }
 
@@ -485,6 +489,7 @@ Awaitable<Result<void>> Session::on_ack(Bytes body) {
     const Executor strand = target->instance->strand();
     const BatchId batch{ack->batch_id};
     Result<void> done = co_await run_on(strand, target->instance->ack(target->client, batch));
+    unacked_ -= std::min<size_t>(unacked_, 1);
     last_write_ = steady_now();
     if (!done) co_return co_await send_failure(std::move(done).error());
     co_return Result<void>{};
@@ -509,6 +514,7 @@ Awaitable<Result<void>> Session::on_rollback(Bytes body) {
     const Executor strand = target->instance->strand();
     const BatchId batch{rollback->batch_id};
     Result<void> done = co_await run_on(strand, target->instance->rollback(target->client, batch));
+    unacked_ = 0;
     last_write_ = steady_now();
     if (!done) co_return co_await send_failure(std::move(done).error());
     co_return Result<void>{};

@@ -43,7 +43,8 @@ class Session : public std::enable_shared_from_this<Session> {
     Executor executor() const { return stream_.executor(); }
     // Until the connection ends.
     Awaitable<void> run();
-    // Ends the session when the request in hand is answered; at once when there is none.
+    // Ends the session when the request in hand is answered, and what it has handed out is
+    // acknowledged; at once when there is nothing of that.
     void finish();
     void abort() { stream_.close(); }
 
@@ -114,6 +115,7 @@ class Session : public std::enable_shared_from_this<Session> {
     SteadyTime last_write_;
     bool waiting_ = false;  // for a request
     bool finishing_ = false;
+    size_t unacked_ = 0;  // batches that were handed out here
 };
 
 }  // namespace obcanal::session

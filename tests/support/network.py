@@ -23,8 +23,8 @@ def ip(*arguments):
 
 
 class Host:
-    def __init__(self, name, space, number):
-        self.name, self.space, self.address = name, space, SUBNET + str(number)
+    def __init__(self, name, space, address):
+        self.name, self.space, self.address = name, space, address
 
     def argv(self, *command):
         """The command, run on this host: the process keeps its id."""
@@ -37,8 +37,8 @@ class Host:
 class Network:
     """`with Network() as network`: host(name) makes one. NotPermitted: this machine does not let us."""
 
-    def __init__(self):
-        self.hosts, self.cuts = {}, set()
+    def __init__(self, subnet=SUBNET):
+        self.subnet, self.hosts, self.cuts = subnet, {}, set()
 
     def __enter__(self):
         if os.geteuid() != 0 or shutil.which("ip") is None:
@@ -47,15 +47,15 @@ class Network:
             raise NotPermitted("unshare: " + os.strerror(ctypes.get_errno()))
         ip("link", "set", "lo", "up")
         ip("link", "add", "bridge", "type", "bridge")
-        ip("addr", "add", SUBNET + "1/24", "dev", "bridge")
+        ip("addr", "add", self.subnet + "254/24", "dev", "bridge")
         ip("link", "set", "bridge", "up")
         return self
 
-    def host(self, name):
-        number = 10 + len(self.hosts)
+    def host(self, name, number=None):
+        number = number or 10 + len(self.hosts)
         space = "obc%d-%s" % (os.getpid(), name)
         ip("netns", "add", space)
-        one = self.hosts[name] = Host(name, space, number)
+        one = self.hosts[name] = Host(name, space, self.subnet + str(number))
         port = "v-" + name
         ip("link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", space)
         ip("link", "set", port, "master", "bridge", "up")
