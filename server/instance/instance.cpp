@@ -187,8 +187,12 @@ Result<void> Instance::subscribe_known(const meta::ClientTable& table) {
         ledger_.subscribe(client.id, client.filter);
         if (!client.filter || client.filter->empty()) continue;
         Result<void> own = use_filter(*client.filter);
-        if (!own)
-            return std::move(own).error().in("filter of client " + std::to_string(client.id.value));
+        if (!own) {
+            Error error =
+                std::move(own).error().in("filter of client " + std::to_string(client.id.value));
+            error.retry = Retry::Backoff;  // another client, or a person, may replace it
+            return error;
+        }
         log_.info(
             "a subscribed client's filter replaces the configured one",
             {{"client", client.id.value}, {"filter", *client.filter}}

@@ -113,6 +113,8 @@ Awaitable<Result<void>> InstanceSet::launch(std::shared_ptr<Destination> one) {
         const std::lock_guard lock(mutex_);
         one->running = std::move(instance);
     }
+    const bool news =
+        started || one->phase != Phase::Failed || one->failure != started.error().detail;
     one->phase = started ? Phase::Running : Phase::Failed;
     one->failure = started ? std::string() : started.error().detail;
     one->retry = !started && started.error().retry != Retry::Never;
@@ -121,10 +123,12 @@ Awaitable<Result<void>> InstanceSet::launch(std::shared_ptr<Destination> one) {
     } else if (in_cluster && started.error().code == Errc::Conflict) {
         co_await give_up(one, started.error());
     } else {
-        log_.error(
-            "start failed",
-            {{"destination", destination}, {"cause", one->failure}, {"tried_again", one->retry}}
-        );
+        if (news) {
+            log_.error(
+                "start failed",
+                {{"destination", destination}, {"cause", one->failure}, {"tried_again", one->retry}}
+            );
+        }
         if (in_cluster) co_await give_up(one, started.error());
     }
     if (in_cluster) one->news->add();

@@ -111,8 +111,8 @@ void InstanceSet::stand_by(Destination& one, Phase phase, std::string why) {
 // Another server serves or may serve: ends at once, and writes nothing any more.
 Awaitable<void> InstanceSet::end_lost(std::shared_ptr<Destination> one, std::string why) {
     log_.warn("no longer served", {{"destination", one->name}, {"cause", why}});
+    one->phase = Phase::Standby;  // while it ends, too
     co_await end_instance(one);
-    one->phase = Phase::Standby;
     one->failure = std::move(why);
 }
 
@@ -161,8 +161,8 @@ Awaitable<SteadyTime> InstanceSet::look_after_running(std::shared_ptr<Destinatio
 
 Awaitable<void> InstanceSet::hand_over(std::shared_ptr<Destination> one, std::string to) {
     one->standing.leader = to;  // until it is seen
-    co_await end_instance(one);
     one->phase = Phase::Standby;
+    co_await end_instance(one);
     co_await resign(one, ha::Leadership::Parting::Yield, std::move(to));
 }
 

@@ -18,6 +18,13 @@ constexpr int kTries = 5;  // while clients change what is below their node
 
 Error not_open() { return Error{Errc::Stopped, Retry::Never, "meta store is not open"}; }
 
+// Somebody may mend it, while we run.
+Error not_understood(Error error, const std::string& path) {
+    Error named = std::move(error).in("ZooKeeper " + path);
+    named.retry = Retry::Backoff;
+    return named;
+}
+
 Error changes_all_the_time(const std::string& path) {
     return {Errc::Refused, Retry::Backoff, "ZooKeeper " + path + " changes all the time"};
 }
@@ -95,7 +102,7 @@ Result<ClientTable> ZookeeperMetaStore::read_clients(ha::Term& term) {
         if (!stored) return std::move(stored).error();
         Result<ClientRecord> record = client_from_nodes(*client, stored->filter, stored->cursor);
         if (!record)
-            return std::move(record).error().in("ZooKeeper " + client_path(*client) + "/cursor");
+            return not_understood(std::move(record).error(), client_path(*client) + "/cursor");
         stored_[*client] = std::move(stored).value();
         table.clients.push_back(std::move(record).value());
     }
@@ -254,7 +261,7 @@ Result<std::optional<LogPosition>> ZookeeperMetaStore::read_start(Session& sessi
     if (!*node) return std::optional<LogPosition>();
     stored_start_ = std::move((*node)->data);
     Result<LogPosition> start = canal::parse_log_position(*stored_start_);
-    if (!start) return std::move(start).error().in("ZooKeeper " + path);
+    if (!start) return not_understood(std::move(start).error(), path);
     return std::optional(std::move(start).value());
 }
 

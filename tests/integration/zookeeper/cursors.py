@@ -158,11 +158,40 @@ def protected(scratch, logproxy, zookeeper):
     expect("for its user", TREE + "/1001" in zookeeper.nodes("/secret", "canal:of-the-tree"), True)
     other = new_server(scratch, "other", logproxy.port, zookeeper, "/secret").start()
     wait(other, "failed", "the node is protected; canal.zookeeper.digest names the user")
-    other.stop()
     owner.stop()
+    expect("remove", zookeeper.meta_tool("remove", "/otter", chroot="/secret", digest=digest["canal.zookeeper.digest"])[0], 0)
+    wait(other, "running")  # nothing is left that it may not touch
+    other.stop()
     lost = new_server(scratch, "lost", logproxy.port, zookeeper, "/none").start()
     wait(lost, "failed", "the chroot does not exist")
+    expect("chroot", zookeeper.meta_tool("make", "/none")[0], 0)
+    wait(lost, "running")
     lost.stop()
+
+
+def older_tree(scratch, logproxy, zookeeper):
+    """As old servers leave it: marks of open batches, fewer members in the cursor, a cursor that nobody can read."""
+    cursor = json.loads(zookeeper.offset()[3])
+    for member in ("gtid", "included", "serverId", "oblog"):
+        cursor["postion"].pop(member, None)
+    older = json.dumps(cursor)
+    mark = {"@type": "com.alibaba.otter.canal.protocol.position.PositionRange", "start": cursor, "ack": cursor, "end": cursor}
+    for path, data in (("/1001/mark/0000000001", json.dumps(mark)), ("/1001/cursor", "{half a curs"), ("/parse", older)):
+        zookeeper.change("set", TREE + path, data)
+    for node in ("/epoch", "/start"):
+        zookeeper.change("remove", TREE + node)
+    server = new_server(scratch, "later", logproxy.port, zookeeper).start()
+    wait(server, "failed", "ZooKeeper %s/1001/cursor: " % TREE)
+    refused(server)
+    zookeeper.change("set", TREE + "/1001/cursor", older)
+    wait(server, "running", seconds=60)
+    client = client_of(server)
+    batch, entries = client.get(1, 5000)
+    client.ack(batch)
+    expect("entries", len(entries) > 0 and len(client.get(1, 5000)[1]) > 0, True)
+    expect("the cursor goes on", zookeeper.offset()[3] != older, True)
+    client.close()
+    server.stop()
 
 
 def main():
@@ -177,7 +206,9 @@ def main():
             second_server(scratch, server, logproxy, zookeeper, rest)
             protected(scratch, logproxy, zookeeper)
             zookeeper.change("remove", TREE)
-            acks(scratch, scratch.keep(obcanal.LogProxy(scratch.path, [obcanal.fixture("oblog/shop.logmsg")])).start(), zookeeper)
+            shop = scratch.keep(obcanal.LogProxy(scratch.path, [obcanal.fixture("oblog/shop.logmsg")])).start()
+            acks(scratch, shop, zookeeper)
+            older_tree(scratch, shop, zookeeper)
         finally:
             zookeeper.stop("--kill")
     print("cursors: %d checks" % checks)
