@@ -66,6 +66,36 @@ void add_destination(MetricsText& text, const Pipeline& pipeline, bool on) {
     );
 }
 
+void add_writers(MetricsText& text, const Pipeline& pipeline) {
+    for (const auto& [key, counters] : pipeline.writer_counters()) {
+        const MetricLabels labels{{"destination", pipeline.name()}, {"adapter", key}};
+        for (const WriterCounter& counter : counters) {
+            const std::string name = std::string("obcanal_adapter_") + counter.name + "_total";
+            text.counter(name, counter.help, labels, static_cast<double>(counter.value));
+        }
+    }
+    for (const auto& [key, load] : pipeline.load_figures()) {
+        const MetricLabels labels{
+            {"destination", pipeline.name()}, {"adapter", key}, {"task", load.task}
+        };
+        const auto gauge = [&](const char* name, const char* help, double value) {
+            text.gauge(name, help, labels, value);
+        };
+        gauge("obcanal_adapter_load_running", "1: a full load is under way.", load.running());
+        gauge(
+            "obcanal_adapter_load_rows",
+            "Rows that the full load under way, or the last one, has written.",
+            static_cast<double>(load.rows)
+        );
+        gauge(
+            "obcanal_adapter_load_total_rows",
+            "Rows that there were, or about so many, when it began.",
+            static_cast<double>(load.total)
+        );
+        gauge("obcanal_adapter_load_seconds", "Since it began.", load.seconds);
+    }
+}
+
 }  // namespace
 
 std::string metrics_page(const Generation& generation, const SyncSwitch& sync_switch) {
@@ -73,6 +103,7 @@ std::string metrics_page(const Generation& generation, const SyncSwitch& sync_sw
     text.gauge("obcanal_adapter_build_info", "What runs here.", {{"version", OBCANAL_VERSION}}, 1);
     for (const std::shared_ptr<Pipeline>& pipeline : generation.pipelines) {
         add_destination(text, *pipeline, sync_switch.is_on(pipeline->name()));
+        add_writers(text, *pipeline);
     }
     return text.text();
 }

@@ -210,6 +210,7 @@ Awaitable<void> Pipeline::wait_while_loading() {
 Awaitable<void> Pipeline::between_batches() {
     if (steady_now() < next_refresh_) co_return;
     next_refresh_ = steady_now() + kRefreshPeriod;
+    co_await go_on_loading();
     co_await wait_while_loading();
     if (stopping_) co_return;
     busy_ = true;
@@ -217,6 +218,29 @@ Awaitable<void> Pipeline::between_batches() {
     if (context_.sync_switch.is_on(name())) co_await retry_letters();
     busy_ = false;
     wake_.notify();
+}
+
+// Full loads within which an earlier process ended, or which a lost connection has ended.
+Awaitable<void> Pipeline::go_on_loading() {
+    if (loads_ > 0 || steady_now() < next_load_) co_return;
+    for (const std::unique_ptr<Target>& target : targets_) {
+        if (!target->opened || stopping_) continue;
+        const std::vector<FullLoadRequest> unfinished = target->writer->unfinished_loads();
+        if (unfinished.empty()) continue;
+        log_.info(
+            "goes on with a full load", {{"key", target->adapter.key}, {"task", unfinished[0].task}}
+        );
+        const Result<FullLoadOutcome> outcome =
+            co_await full_loads(target->adapter.name, target->adapter.key, unfinished);
+        if (outcome) {
+            load_pause_ = {};
+            log_.info("the full load is complete", {{"outcome", outcome->message}});
+        } else if (!stopping_) {
+            load_pause_ = load_pause_.count() == 0 ? kFirstPause : doubled(load_pause_);
+            next_load_ = steady_now() + load_pause_;
+            log_.warn("the full load does not go on", {{"cause", outcome.error().detail}});
+        }
+    }
 }
 
 Awaitable<void> Pipeline::refresh_targets() {
@@ -394,6 +418,59 @@ Awaitable<bool> Pipeline::has_task(std::string type, std::string key, std::strin
     co_return find_target(type, key, task) != nullptr;
 }
 
+Awaitable<std::vector<std::string>> Pipeline::tasks(std::string type, std::string key) {
+    std::vector<std::string> all;
+    for (const std::unique_ptr<Target>& target : targets_) {
+        if (target->adapter.name != type) continue;
+        if (!key.empty() && target->adapter.key != key) continue;
+        for (std::string& task : target->writer->tasks()) all.push_back(std::move(task));
+    }
+    co_return all;
+}
+
+Awaitable<Result<FullLoadOutcome>> Pipeline::full_loads(
+    std::string type, std::string key, std::vector<FullLoadRequest> requests
+) {
+    ++callers_;
+    Result<std::unique_ptr<SyncSwitch::EtlLock>> lock = std::unique_ptr<SyncSwitch::EtlLock>();
+    const std::string lock_name = type + "-" + name();
+    const std::function<void()> take = [&] { lock = context_.sync_switch.lock_etl(lock_name); };
+    co_await context_.lane.run(take);
+    FullLoadOutcome all;
+    Result<void> done;
+    if (!lock) {
+        done = lock.error();
+    } else if (*lock == nullptr) {
+        done = Error{Errc::Conflict, Retry::Backoff, "a full load of " + name() + " runs already"};
+    }
+    for (const std::unique_ptr<Target>& target : targets_) {
+        std::vector<FullLoadRequest> its;
+        for (const FullLoadRequest& request : requests) {
+            if (find_target(type, key, request.task) == target.get()) its.push_back(request);
+        }
+        if (done && !its.empty()) done = target->writer->announce_loads(its);
+    }
+    for (FullLoadRequest& request : requests) {
+        if (!done) break;
+        request.restart = false;
+        Result<FullLoadOutcome> outcome = co_await full_load(type, key, std::move(request));
+        if (!outcome) {
+            done = std::move(outcome).error();
+            break;
+        }
+        all.rows += outcome->rows;
+        all.message += (all.message.empty() ? "" : "; ") + outcome->message;
+    }
+    const std::function<void()> release = [&lock] {
+        if (lock) *lock = nullptr;
+    };
+    co_await context_.lane.run(release);
+    --callers_;
+    wake_.notify();
+    if (!done) co_return std::move(done).error();
+    co_return all;
+}
+
 Awaitable<Result<FullLoadOutcome>> Pipeline::full_load(
     std::string type, std::string key, FullLoadRequest request
 ) {
@@ -447,11 +524,19 @@ Awaitable<Result<TaskCount>> Pipeline::count(std::string type, std::string key, 
     co_return counted;
 }
 
-std::vector<std::pair<std::string, std::string>> Pipeline::load_progress() const {
-    std::vector<std::pair<std::string, std::string>> all;
+std::vector<std::pair<std::string, LoadFigures>> Pipeline::load_figures() const {
+    std::vector<std::pair<std::string, LoadFigures>> all;
     for (const std::unique_ptr<Target>& target : targets_) {
-        std::string text = target->writer->load_progress();
-        if (!text.empty()) all.emplace_back(target->adapter.key, std::move(text));
+        std::optional<LoadFigures> figures = target->writer->load_figures();
+        if (figures) all.emplace_back(target->adapter.key, std::move(*figures));
+    }
+    return all;
+}
+
+std::vector<std::pair<std::string, std::vector<WriterCounter>>> Pipeline::writer_counters() const {
+    std::vector<std::pair<std::string, std::vector<WriterCounter>>> all;
+    for (const std::unique_ptr<Target>& target : targets_) {
+        all.emplace_back(target->adapter.key, target->writer->counters());
     }
     return all;
 }

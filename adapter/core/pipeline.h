@@ -48,21 +48,25 @@ class Pipeline {
     // Ends what is awaited; run() returns soon.
     void stop();
 
-    // Of the writer of that adapter name that has the task; `key` empty: any of them.
-    Awaitable<Result<FullLoadOutcome>> full_load(
-        std::string type, std::string key, FullLoadRequest request
+    // Of the writers of that adapter name that have the tasks, one after the other; `key` empty:
+    // any of them. Nobody else loads into adapters of that name meanwhile.
+    Awaitable<Result<FullLoadOutcome>> full_loads(
+        std::string type, std::string key, std::vector<FullLoadRequest> requests
     );
     Awaitable<Result<TaskCount>> count(std::string type, std::string key, std::string task);
     // Does a writer of `type` have the task?
     Awaitable<bool> has_task(std::string type, std::string key, std::string task);
+    Awaitable<std::vector<std::string>> tasks(std::string type, std::string key);
 
     const Executor& strand() const { return context_.strand; }
     // -- any thread
     const std::string& name() const { return context_.destination.name; }
     const PipelineStats& stats() const { return stats_; }
     size_t dead_letters() const { return letters_->size(); }
-    // {key of the adapter: what its full load says}.
-    std::vector<std::pair<std::string, std::string>> load_progress() const;
+    // {key of the adapter: its full load under way, or its last one}.
+    std::vector<std::pair<std::string, LoadFigures>> load_figures() const;
+    // {key of the adapter: its own figures}.
+    std::vector<std::pair<std::string, std::vector<WriterCounter>>> writer_counters() const;
 
  private:
     struct Target;
@@ -72,6 +76,10 @@ class Pipeline {
     Result<void> make_targets();
     Awaitable<Result<void>> consume();
     Awaitable<void> between_batches();
+    Awaitable<void> go_on_loading();
+    Awaitable<Result<FullLoadOutcome>> full_load(
+        std::string type, std::string key, FullLoadRequest request
+    );
     Awaitable<void> refresh_targets();
     Awaitable<void> open_target(Target* target);
     Awaitable<void> retry_letters();
@@ -97,6 +105,8 @@ class Pipeline {
     PipelineStats stats_;
     std::mt19937 random_;
     SteadyTime next_refresh_{};
+    SteadyTime next_load_{};
+    std::chrono::milliseconds load_pause_{};
     size_t callers_ = 0;  // of full_load() and count() that are inside of a writer
     size_t loads_ = 0;    // full loads that run or wait
     bool busy_ = false;   // a writer is being called

@@ -199,50 +199,59 @@ Awaitable<std::shared_ptr<Pipeline>> Rest::find(
     co_return nullptr;
 }
 
+// A parameter of the query or of a form.
+std::optional<std::string> Rest::parameter(const HttpRequest& request, std::string_view name) {
+    std::optional<std::string> value = request.query_value(name);
+    return value ? value : form_value(request.body, name);
+}
+
 Awaitable<HttpResponse> Rest::full_load(HttpRequest request, Parts parts) {
     const std::optional<TaskPath> path = task_path(parts);
     if (!path) co_return failed("POST /etl/{type}/{key}/{task}", kNotFound);
-    const std::shared_ptr<const Generation> generation = service_.generation();
-    const std::shared_ptr<Pipeline> pipeline =
-        co_await find(generation, path->type, path->key, path->task);
-    if (!pipeline) co_return failed("no mapping " + path->task + " of an adapter " + path->type);
-
     FullLoadRequest load;
     load.task = path->task;
-    std::optional<std::string> params = request.query_value("params");
-    if (!params) params = form_value(request.body, "params");
+    const std::optional<std::string> params = parameter(request, "params");
     if (params) {
         for (const std::string_view one : split(trim(*params), ';')) load.params.emplace_back(one);
     }
-    Result<std::unique_ptr<SyncSwitch::EtlLock>> lock = std::unique_ptr<SyncSwitch::EtlLock>();
-    SyncSwitch& sync_switch = service_.sync_switch();
-    const std::string name = path->type + "-" + pipeline->name();
-    const std::function<void()> take = [&lock, &sync_switch, &name] {
-        lock = sync_switch.lock_etl(name);
-    };
-    co_await service_.lane().run(take);
-    if (!lock) co_return failed(lock.error().detail);
-    if (*lock == nullptr) co_return failed("a full load of " + pipeline->name() + " runs already");
+    load.truncate = parameter(request, "truncate") == "true";
+    load.restart = parameter(request, "restart") == "true";
 
+    const std::shared_ptr<const Generation> generation = service_.generation();
+    std::shared_ptr<Pipeline> pipeline =
+        co_await find(generation, path->type, path->key, path->task);
+    std::vector<FullLoadRequest> loads;
+    if (pipeline) {
+        loads.push_back(load);
+    } else {
+        // All mappings of a destination.
+        pipeline = generation->find(path->task);
+        if (pipeline) {
+            const std::vector<std::string> tasks =
+                co_await run_on(pipeline->strand(), pipeline->tasks(path->type, path->key));
+            for (const std::string& task : tasks) {
+                loads.push_back(load);
+                loads.back().task = task;
+            }
+        }
+    }
+    if (loads.empty())
+        co_return failed("no mapping " + path->task + " of an adapter " + path->type);
     Result<FullLoadOutcome> outcome = co_await run_on(
-        pipeline->strand(), pipeline->full_load(path->type, path->key, std::move(load))
+        pipeline->strand(), pipeline->full_loads(path->type, path->key, std::move(loads))
     );
-    const std::function<void()> release = [&lock] { *lock = nullptr; };
-    co_await service_.lane().run(release);
     if (!outcome) co_return failed(outcome.error().detail);
-    std::string message = outcome->message;
-    if (message.empty()) message = "rows loaded: " + std::to_string(outcome->rows);
-    co_return json({{"succeeded", true}, {"resultMessage", message}});
+    co_return json({{"succeeded", true}, {"resultMessage", outcome->message}});
 }
 
 Awaitable<HttpResponse> Rest::load_progress(HttpRequest /*request*/, Parts /*parts*/) {
     boost::json::array all;
     const std::shared_ptr<const Generation> generation = service_.generation();
     for (const std::shared_ptr<Pipeline>& pipeline : generation->pipelines) {
-        for (const auto& [key, text] : pipeline->load_progress()) {
+        for (const auto& [key, figures] : pipeline->load_figures()) {
             boost::json::object one{{"destination", pipeline->name()}, {"adapter", key}};
-            const Result<boost::json::value> progress = parse_json(text);
-            one["progress"] = progress ? *progress : boost::json::value(text);
+            const Result<boost::json::value> progress = parse_json(figures.text());
+            if (progress) one["progress"] = *progress;
             all.push_back(std::move(one));
         }
     }

@@ -33,6 +33,7 @@ class Rest {
     void route(const char* method, const char* path, Answer answer);
     Awaitable<HttpResponse> guarded(HttpRequest request, std::string path, Answer answer);
     bool allowed(const HttpRequest& request) const;
+    static std::optional<std::string> parameter(const HttpRequest& request, std::string_view name);
 
     Awaitable<HttpResponse> destinations(HttpRequest request, Parts parts);
     Awaitable<HttpResponse> switch_state(HttpRequest request, Parts parts);

@@ -6,12 +6,14 @@
 #include "adapter/config/adapter_config.h"
 #include "adapter/config/placeholders.h"
 #include "adapter/core/dml.h"
+#include "adapter/core/load_progress.h"
 #include "protocol/base/result.h"
 #include "protocol/net/awaitable.h"
 
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,6 +45,8 @@ class DeadLetters {
 struct FullLoadRequest {
     std::string task;
     std::vector<std::string> params;
+    bool truncate = false;  // the target is emptied first
+    bool restart = false;   // from the start, also where an unfinished one could go on
 };
 
 struct FullLoadOutcome {
@@ -55,6 +59,13 @@ struct TaskCount {
     std::string label_key;
     std::string label;
     uint64_t count = 0;
+};
+
+// A figure of a writer's own: obcanal_adapter_{name}_total.
+struct WriterCounter {
+    const char* name;
+    const char* help;
+    uint64_t value = 0;
 };
 
 class Writer {
@@ -75,11 +86,21 @@ class Writer {
 
     // Does `task` name a mapping of this target? Between batches.
     virtual bool has_task(const std::string& task) const = 0;
+    // All of them: what a full load of the destination loads.
+    virtual std::vector<std::string> tasks() const { return {}; }
     // Returns when all rows are in the target. The destination is parked meanwhile: no write()
     // runs. Obeys stop().
     virtual Awaitable<Result<FullLoadOutcome>> full_load(FullLoadRequest request);
-    // Text of a JSON object on the full load under way; empty: there is none. Any thread.
-    virtual std::string load_progress() const { return {}; }
+    // Several will come, one after the other: kept in mind past a crash. Blocks on the disk.
+    virtual Result<void> announce_loads(const std::vector<FullLoadRequest>& /*requests*/) {
+        return {};
+    }
+    // Full loads within which a process ended: the pipeline goes on with them. Blocks on the disk.
+    virtual std::vector<FullLoadRequest> unfinished_loads() const { return {}; }
+    // The full load under way, or the last one. Any thread.
+    virtual std::optional<LoadFigures> load_figures() const { return std::nullopt; }
+    // Any thread.
+    virtual std::vector<WriterCounter> counters() const { return {}; }
     // Rows in the task's target.
     virtual Awaitable<Result<TaskCount>> count(std::string task);
 

@@ -139,6 +139,7 @@ Result<void> Lane::lost(const std::string& what, const Failure& failed) {
 }
 
 Result<void> Lane::write_here(const LaneWork& work, bool replaying, const std::string& also) {
+    after_load_ = work.after_load;
     for (int attempt = 0;; attempt++) {
         if (auto ready = ensure_session(); !ready) {
             return ready;
@@ -288,7 +289,8 @@ Outcome Lane::write_row(const Op& op, bool replaying) {
         return insert_row(op, replaying);
     }
     if (op.kind == OpKind::Update) {
-        return op.moves && op.plan->whole(op.values()) ? move_row(op) : update_row(op, replaying);
+        return op.moves && op.plan->whole(op.values()) ? move_row(op, replaying)
+                                                       : update_row(op, replaying);
     }
     uint64_t matched = 0;
     return run_one(op, OpKind::Delete, *op.plan->shapes[op.shape], op.values(), matched);
@@ -302,7 +304,7 @@ Outcome Lane::insert_row(const Op& op, bool replaying) {
         return failed;
     }
     if (is_key(*op.plan, failed->constraint)) {
-        if (!options_.skip_duplicates) {
+        if (!options_.skip_duplicates && !after_load_) {
             return failed;
         }
         counts_.duplicates_skipped++;
@@ -338,7 +340,7 @@ Outcome Lane::update_row(const Op& op, bool replaying) {
 }
 
 // To the state that the row has after the move, whichever part of it was done before.
-Outcome Lane::move_row(const Op& op) {
+Outcome Lane::move_row(const Op& op, bool replaying) {
     Shape full;
     for (size_t i = 0; i < op.plan->columns.size(); i++) {
         full.columns.push_back(static_cast<uint16_t>(i));
@@ -359,21 +361,28 @@ Outcome Lane::move_row(const Op& op) {
             return std::nullopt;
         }
     }
-    if (failed->cause != Cause::Duplicate || !is_key(*op.plan, failed->constraint)) {
+    if (failed->cause != Cause::Duplicate) {
         return failed;
+    }
+    if (!is_key(*op.plan, failed->constraint)) {
+        // Whoever holds the unique value took it later: a later change of this row gives it up, and
+        // writes the row whole where it finds none.
+        return passes_over(op, *failed, replaying) ? run_one(op, OpKind::Delete, full, row, matched)
+                                                   : failed;
     }
     if (Outcome gone = run_one(op, OpKind::Delete, full, row, matched)) {
         return gone;
     }
-    return run_one(op, OpKind::Update, full, there, matched);
+    failed = run_one(op, OpKind::Update, full, there, matched);
+    const bool other =
+        failed && failed->cause == Cause::Duplicate && !is_key(*op.plan, failed->constraint);
+    return other && passes_over(op, *failed, replaying) ? std::nullopt : failed;
 }
 
-// Another unique key than the mapping's. While changes come again it may be held by a row that took
-// the value later, and then a later change of this row gives the value up: all but the columns of
-// that index are written. Otherwise somebody else's row stands in the way.
-Outcome Lane::settle_duplicate(const Op& op, const Failure& failed, bool replaying) {
-    if (!replaying || op.plan->mapping->on_error == config::OnError::Park) {
-        return failed;
+bool Lane::passes_over(const Op& op, const Failure& failed, bool replaying) {
+    const bool parks = op.plan->mapping->on_error == config::OnError::Park && !after_load_;
+    if (!replaying || parks) {
+        return false;
     }
     if (gate_.pass() >= 0) {
         log_.warn(
@@ -384,6 +393,16 @@ Outcome Lane::settle_duplicate(const Op& op, const Failure& failed, bool replayi
         );
     }
     counts_.duplicates_skipped++;
+    return true;
+}
+
+// Another unique key than the mapping's. While changes come again it may be held by a row that took
+// the value later, and then a later change of this row gives the value up: all but the columns of
+// that index are written. Otherwise somebody else's row stands in the way.
+Outcome Lane::settle_duplicate(const Op& op, const Failure& failed, bool replaying) {
+    if (!passes_over(op, failed, replaying)) {
+        return failed;
+    }
     if (op.kind == OpKind::Insert) {
         return std::nullopt;
     }

@@ -59,7 +59,8 @@ class Lane {
     Outcome write_row(const Op& op, bool replaying);
     Outcome insert_row(const Op& op, bool replaying);
     Outcome update_row(const Op& op, bool replaying);
-    Outcome move_row(const Op& op);
+    Outcome move_row(const Op& op, bool replaying);
+    bool passes_over(const Op& op, const Failure& failed, bool replaying);
     Outcome settle_duplicate(const Op& op, const Failure& failed, bool replaying);
     Outcome run_one(
         const Op& op, OpKind kind, const Shape& shape, const core::DmlRow& row, uint64_t& matched
@@ -79,7 +80,8 @@ class Lane {
     std::mutex session_mutex_;  // the pointer, for interrupt()
     std::unique_ptr<TargetSession> session_;
     bool stopped_ = false;
-    BlockingLane thread_;  // last: ends before what it uses
+    bool after_load_ = false;  // of the work in hand
+    BlockingLane thread_;      // last: ends before what it uses
 };
 
 // "task: INSERT into db.t, id=5: cause".

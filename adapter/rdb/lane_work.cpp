@@ -253,6 +253,15 @@ void make_units(LaneWork& work) {
             std::ranges::move(merged, std::back_inserter(work.units));
         }
     }
+    if (!work.after_load) {
+        return;
+    }
+    for (Unit& unit : work.units) {
+        if (unit.kind == OpKind::Insert && !unit.plan->strict) {
+            unit.upsert = true;
+            unit.shape = unit.plan->ready_upsert(unit.shape);
+        }
+    }
 }
 
 size_t lane_of(const Op& op, size_t lanes, bool one_lane) {

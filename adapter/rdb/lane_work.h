@@ -26,6 +26,8 @@ struct Op {
 struct LaneWork {
     std::vector<Op> ops;
     std::vector<Unit> units;
+    // A full load has brought newer rows than these changes: INSERTs take their place.
+    bool after_load = false;
     bool parks = true;     // refused changes of mappings that want it go to the dead letters
     bool recheck = false;  // an earlier delivery may have parked some of them
 };

@@ -1,5 +1,6 @@
 #include "adapter/rdb/mysql_target.h"
 
+#include "adapter/core/source_session.h"
 #include "adapter/rdb/sql_text.h"
 #include "protocol/base/text.h"
 
@@ -71,41 +72,10 @@ std::string text_of(const std::optional<std::string>& cell) { return cell.value_
 
 }  // namespace
 
-Result<client::MysqlSessionOptions> mysql_options(
-    const config::JdbcUrl& url, std::string user, std::string password
-) {
-    using Tls = client::MysqlSessionOptions::Tls;
-    client::MysqlSessionOptions options;
-    options.user = std::move(user);
-    options.password = std::move(password);
-    options.database = url.database;
-    const std::string mode = to_lower(parameter(url, "sslMode"));
-    const auto is_true = [&url](std::string_view name) {
-        return equals_ignore_case(parameter(url, name), "true");
-    };
-    if (mode == "disabled" || mode == "disable") {
-        options.tls = Tls::Off;
-    } else if (mode == "preferred") {
-        options.tls = Tls::Preferred;
-    } else if (mode == "required" || mode == "trust") {
-        options.tls = Tls::Required;
-    } else if (mode.starts_with("verify")) {
-        options.tls = Tls::Verified;
-    } else if (!mode.empty()) {
-        return Error{Errc::BadConfig, Retry::Never, "sslMode=" + mode + " is not known"};
-    } else if (is_true("useSSL")) {
-        const bool verified = is_true("verifyServerCertificate");
-        options.tls = is_true("requireSSL") ? Tls::Required : Tls::Preferred;
-        options.tls = verified ? Tls::Verified : options.tls;
-    }
-    options.ca_file = parameter(url, "serverSslCert");
-    return options;
-}
-
 Result<std::unique_ptr<TargetSession>> MysqlTarget::open(
     const config::JdbcUrl& url, const std::string& user, const std::string& password
 ) {
-    auto options = mysql_options(url, user, password);
+    auto options = core::mysql_options(url, user, password);
     if (!options) {
         return options.error();
     }
@@ -206,6 +176,9 @@ Outcome MysqlTarget::run_inserts(const Unit& unit) {
         sql += rows++ > 0 ? "," : "";
         append_insert_row(sql, family(), *unit.plan, shape, *unit.rows[i]);
         if (sql.size() >= packet_ / 2 || i + 1 == unit.rows.size()) {
+            if (unit.upsert) {
+                append_upsert_tail(sql, family(), *unit.plan, shape);
+            }
             if (auto failed = to_outcome(session_->execute(sql))) {
                 return failed;
             }
@@ -306,7 +279,8 @@ bool MysqlTarget::fill(const Unit& unit, size_t first, size_t count, Arena& aren
 }
 
 Outcome MysqlTarget::run_bulk(const Unit& unit, uint64_t& matched) {
-    const std::string& sql = unit.shape->prepared[static_cast<size_t>(unit.kind)];
+    const std::string& sql =
+        unit.upsert ? unit.shape->upsert : unit.shape->prepared[static_cast<size_t>(unit.kind)];
     for (size_t first = 0; first < unit.rows.size();) {
         size_t count = std::min(kBulkRows, unit.rows.size() - first);
         Arena arena;

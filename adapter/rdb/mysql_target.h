@@ -12,11 +12,6 @@
 
 namespace obcanal::adapter::rdb {
 
-// TLS, time zone and sessionVariables come from the url's parameters.
-Result<client::MysqlSessionOptions> mysql_options(
-    const config::JdbcUrl& url, std::string user, std::string password
-);
-
 class MysqlTarget : public TargetSession {
  public:
     // Tries the url's servers one after the other.

@@ -71,6 +71,10 @@ std::string store_position(SqlFamily family, std::string_view id, const SourceMa
            ",written_at=CURRENT_TIMESTAMP";
 }
 
+bool same_log(std::string_view file, std::string_view other) {
+    return log_name(file).stem == log_name(other).stem;
+}
+
 int compare_place(std::string_view file, int64_t offset, const SourceMark& mark) {
     if (file != mark.file) {
         const LogName a = log_name(file);

@@ -33,6 +33,9 @@ std::string begin_position(config::SqlFamily family, std::string_view id);
 std::string select_position(config::SqlFamily family, std::string_view id);
 std::string store_position(config::SqlFamily family, std::string_view id, const SourceMark& mark);
 
+// Files of one server's log, as far as their names say.
+bool same_log(std::string_view file, std::string_view other);
+
 // < 0: `file`, `offset` is before the mark; 0: at it; > 0: behind it. Files of one name compare by
 // the number at their end; others follow each other.
 int compare_place(std::string_view file, int64_t offset, const SourceMark& mark);

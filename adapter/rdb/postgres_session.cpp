@@ -252,6 +252,9 @@ Outcome PostgresSession::run(const Unit& unit, uint64_t& matched) {
             };
         }
         if (statements == kTexts || sql.size() >= kStatementBytes || i + 1 == unit.rows.size()) {
+            if (unit.upsert) {
+                append_upsert_tail(sql, family(), plan, *unit.shape);
+            }
             if (auto failed = send(sql, &matched, nullptr)) {
                 return failed;
             }

@@ -10,7 +10,7 @@ using core::Dml;
 
 Awaitable<Result<void>> RdbWriter::apply_ddl(const Dml& dml) {
     // Of DDL the target's position is stored with what follows it.
-    const bool again = mark_ && covered_ ? behind_mark_ : may_be_written(dml);
+    const bool again = after_load_ || (mark_ && covered_ ? behind_mark_ : may_be_written(dml));
     if (only_task_.empty()) {
         if (auto noted = replay_.note(dml); !noted) {
             co_return noted;

@@ -50,6 +50,8 @@ std::string file_name(std::string_view text) {
     return name;
 }
 
+}  // namespace
+
 OpenSession session_opener(const RdbOptions& options) {
     if (options.url.family == SqlFamily::Postgres) {
         return [options] {
@@ -59,10 +61,9 @@ OpenSession session_opener(const RdbOptions& options) {
     return [options] { return MysqlTarget::open(options.url, options.user, options.password); };
 }
 
-}  // namespace
-
 RdbWriter::RdbWriter(const core::WriterContext& context, RdbOptions options)
-    : options_(std::move(options)),
+    : config_(context.config),
+      options_(std::move(options)),
       destination_(context.destination),
       group_(context.group),
       adapter_key_(context.adapter.key),
@@ -78,7 +79,8 @@ RdbWriter::RdbWriter(const core::WriterContext& context, RdbOptions options)
           context.config.data_dir + "/written/" + file_name(context.destination),
           file_name(context.group) + "." + file_name(context.adapter.key),
           context.config.canal.server.empty()
-      ) {
+      ),
+      load_store_(context.config.data_dir, destination_, group_, adapter_key_) {
     // One transaction with the position in it can't be spread over connections.
     const size_t lanes = options_.target_position ? 1 : options_.threads;
     LaneOptions lane;
@@ -112,6 +114,9 @@ Awaitable<Result<void>> RdbWriter::open() {
     mark_.reset();
     if (auto noted = replay_.open(); !noted) {
         co_return noted;
+    }
+    if (Result<void> loads = read_loads(); !loads) {
+        co_return loads;
     }
     const Lane::Call nothing = [](TargetSession&) { return Outcome(); };
     Result<void> connected = co_await lanes_.front()->run(nothing, "target");
@@ -173,6 +178,9 @@ Awaitable<Result<void>> RdbWriter::read_position() {
 
 // With a position in the target nothing that it covers comes this far.
 bool RdbWriter::may_be_written(const Dml& dml) const {
+    if (after_load_) {
+        return true;
+    }
     if (!only_task_.empty() || (mark_ && covered_)) {
         return false;
     }
@@ -195,6 +203,7 @@ Awaitable<Result<void>> RdbWriter::write(const core::DmlBatch& batch) {
     if (only_task_.empty()) {
         replay_.begin(batch.session);
     }
+    after_load_ = is_after_load(batch);
     Result<void> done = co_await write_batch(batch);
     if (stopped_ && !done) {
         co_return Error{Errc::Stopped, Retry::Never, "stopped"};
@@ -208,7 +217,11 @@ Awaitable<Result<void>> RdbWriter::write(const core::DmlBatch& batch) {
     if (only_task_.empty()) {
         written_ = {};
         replay_.passed(batch.rows);
+        if (!batch.dmls.empty()) {
+            stream_log_ = batch.dmls.back().log_file;
+        }
     }
+    end_replay(batch);
     co_return done;
 }
 
@@ -299,6 +312,13 @@ Awaitable<Result<void>> RdbWriter::add_rows(const Dml& dml, Segment& segment) {
         if (!only_task_.empty() && route.mapping->task != only_task_) {
             continue;
         }
+        const Result<bool> covered = is_covered(route, dml);
+        if (!covered) {
+            co_return covered.error();
+        }
+        if (*covered) {
+            continue;
+        }
         SqlPlan* plan = route.plan_for(dml);
         if (plan == nullptr) {
             Result<SqlPlan*> made = co_await plan_for(route, dml);
@@ -382,6 +402,7 @@ Awaitable<Result<void>> RdbWriter::flush(Segment& segment, std::string position)
     for (LaneWork& work : works_) {
         work.ops.clear();
         work.units.clear();
+        work.after_load = after_load_;
         work.parks = only_task_.empty();
         work.recheck = segment.recheck;
     }
@@ -474,6 +495,12 @@ Awaitable<Result<core::TaskCount>> RdbWriter::count(std::string task) {
 
 void RdbWriter::stop() {
     stopped_ = true;
+    {
+        const std::lock_guard lock(load_mutex_);
+        if (load_) {
+            load_->stop();
+        }
+    }
     for (const auto& lane : lanes_) {
         lane->interrupt();
     }

@@ -8,7 +8,9 @@
 #include "adapter/config/jdbc_url.h"
 #include "adapter/config/owned_mappings.h"
 #include "adapter/config/rdb_mapping.h"
+#include "adapter/core/load_state.h"
 #include "adapter/core/writer.h"
+#include "adapter/rdb/full_load.h"
 #include "adapter/rdb/lane.h"
 #include "adapter/rdb/position.h"
 #include "adapter/rdb/replay.h"
@@ -16,7 +18,9 @@
 #include "protocol/base/log.h"
 
 #include <atomic>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -36,6 +40,9 @@ struct RdbOptions {
     ZeroDate zero_date = ZeroDate::Null;
 };
 
+// Sessions with the target; each of them is asked to open one.
+OpenSession session_opener(const RdbOptions& options);
+
 Result<RdbOptions> read_rdb_options(const config::OuterAdapterConfig& adapter);
 
 // A core::WriterFactory.
@@ -51,10 +58,14 @@ class RdbWriter : public core::Writer {
     Awaitable<void> refresh() override;
     Awaitable<void> close() override;
     bool has_task(const std::string& task) const override;
+    std::vector<std::string> tasks() const override;
+    Awaitable<Result<core::FullLoadOutcome>> full_load(core::FullLoadRequest request) override;
+    Result<void> announce_loads(const std::vector<core::FullLoadRequest>& requests) override;
+    std::vector<core::FullLoadRequest> unfinished_loads() const override { return unfinished_; }
+    std::optional<core::LoadFigures> load_figures() const override;
+    std::vector<core::WriterCounter> counters() const override;
     Awaitable<Result<core::TaskCount>> count(std::string task) override;
     void stop() override;
-
-    const LaneCounts& counts() const { return counts_; }
 
  private:
     // Rows up to a DDL, a TRUNCATE or the end of the batch.
@@ -88,8 +99,13 @@ class RdbWriter : public core::Writer {
     Awaitable<Result<void>> truncate(const config::RdbMapping& mapping, const core::Dml& dml);
     Awaitable<Result<void>> read_position();
     bool may_be_written(const core::Dml& dml) const;
+    Result<void> read_loads();
+    bool is_after_load(const core::DmlBatch& batch) const;
+    void end_replay(const core::DmlBatch& batch);
+    Result<bool> is_covered(const Route& route, const core::Dml& dml) const;
     std::string position_id() const;
 
+    const config::AdapterConfig& config_;
     const RdbOptions options_;
     const std::string destination_;
     const std::string group_;
@@ -106,6 +122,18 @@ class RdbWriter : public core::Writer {
     std::string only_task_;  // of the batch: a dead letter that is tried again
     uint64_t session_ = 0;   // with the server, of the latest batch
     bool again_ = false;     // of the segment that the lanes write
+
+    core::LoadStore load_store_;
+    core::LoadProgress load_progress_;
+    std::mutex load_mutex_;
+    std::shared_ptr<FullLoad> load_;  // load_mutex_
+    std::vector<core::FullLoadRequest> unfinished_;
+    // Up to this time of the source, changes come that rows of a full load may hold already.
+    int64_t replay_until_ms_ = 0;
+    bool after_load_ = false;  // of the batch
+    // Tables without key, by task and table: where the rows that were loaded stood.
+    std::map<std::string, SourceMark> covers_;
+    std::string stream_log_;  // the file of the latest change
 
     std::optional<SourceMark> mark_;  // position in the target; nothing: not read yet, or none kept
     std::optional<CoveredChanges> covered_;

@@ -41,6 +41,7 @@ class PlanMaker {
     Result<std::unique_ptr<SqlPlan>> make() {
         auto plan = std::make_unique<SqlPlan>();
         plan->mapping = &mapping_;
+        plan->family = options_.family;
         plan->task = mapping_.task;
         plan->source = std::string(dml_.database) + "." + std::string(dml_.table);
         plan->table_name = full_name();
@@ -189,16 +190,16 @@ class PlanMaker {
     }
 
     void judge(SqlPlan& plan) const {
-        bool enforced = false;
         for (const TargetIndex& index : table_.unique) {
             if (is_key(plan, index)) {
-                enforced = true;
+                plan.enforced = true;
             } else {
                 plan.unique.push_back(index);
             }
         }
         plan.constrained = table_.constrained;
-        plan.strict = plan.key.empty() || !enforced || !plan.unique.empty() || table_.constrained;
+        plan.strict =
+            plan.key.empty() || !plan.enforced || !plan.unique.empty() || table_.constrained;
         plan.exact_keys = std::ranges::all_of(plan.key, [](const PlanColumn& key) {
             return key.rule.bind == BindAs::Signed || key.rule.bind == BindAs::Unsigned;
         });
@@ -264,6 +265,16 @@ const Shape* SqlPlan::ready_shape(uint32_t number, OpKind kind) {
         sql = prepared_sql(*this, kind, shape);
     }
     return &shape;
+}
+
+const Shape* SqlPlan::ready_upsert(const Shape* shape) {
+    const auto own =
+        std::ranges::find_if(shapes, [shape](const auto& one) { return one.get() == shape; });
+    if ((*own)->upsert.empty()) {
+        (*own)->upsert = prepared_sql(*this, OpKind::Insert, **own);
+        append_upsert_tail((*own)->upsert, family, *this, **own);
+    }
+    return own->get();
 }
 
 bool SqlPlan::whole(const DmlRow& row) const {

@@ -45,10 +45,12 @@ enum class OpKind : uint8_t { Insert, Update, Delete };
 struct Shape {
     std::vector<uint16_t> columns;
     std::array<std::string, 3> prepared;  // by OpKind, once it was wanted
+    std::string upsert;                   // INSERT that takes the place of the row of its key
 };
 
 struct SqlPlan {
     const config::RdbMapping* mapping = nullptr;
+    SqlFamily family = SqlFamily::Mysql;
     std::string task;
     std::string table;       // quoted, with its database
     std::string table_name;  // for messages
@@ -57,6 +59,8 @@ struct SqlPlan {
     std::vector<PlanColumn> key;      // WHERE; empty: all columns, null-safe
     std::vector<PlanColumn> match;    // without key: what the row is found by
     std::vector<TargetIndex> unique;  // others than the key
+    // The target has a unique index of just the key.
+    bool enforced = false;
     // Rows keep their order, none is left out: other unique keys, foreign keys, triggers, no key.
     bool strict = false;
     // All rows in one lane that all constrained tables share.
@@ -72,6 +76,8 @@ struct SqlPlan {
     uint32_t shape_with(std::vector<uint16_t> columns_of_it);
     // With its prepared statement's text.
     const Shape* ready_shape(uint32_t number, OpKind kind);
+    // With the text of an upsert. REQUIRES: a shape of this plan, a key.
+    const Shape* ready_upsert(const Shape* shape);
     bool whole(const core::DmlRow& row) const;  // `after` has a value for every column
     // The key's text changed.
     bool moves(const core::DmlRow& row) const;

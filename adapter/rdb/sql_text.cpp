@@ -174,6 +174,34 @@ void append_delete(std::string& sql, SqlFamily family, const SqlPlan& plan, cons
     append_where(sql, family, plan, row);
 }
 
+bool append_delete_holder(
+    std::string& sql,
+    SqlFamily family,
+    const SqlPlan& plan,
+    const TargetIndex& index,
+    const DmlRow& row
+) {
+    sql += "DELETE FROM " + plan.table + " WHERE ";
+    for (const std::string& name : index.columns) {
+        const auto column = std::ranges::find_if(plan.columns, [&name](const PlanColumn& mapped) {
+            return equals_ignore_case(mapped.target, name);
+        });
+        if (column == plan.columns.end()) {
+            return false;
+        }
+        sql += column->quoted + "=";
+        append_value(sql, family, *column, row.after[column->source]);
+        sql += " AND ";
+    }
+    sql += "NOT (";
+    for (size_t i = 0; i < plan.key.size(); i++) {
+        sql += (i > 0 ? " AND " : "") + plan.key[i].quoted + "=";
+        append_value(sql, family, plan.key[i], row.after[plan.key[i].source]);
+    }
+    sql += ')';
+    return !plan.key.empty();
+}
+
 std::string prepared_sql(const SqlPlan& plan, OpKind kind, const Shape& shape) {
     std::string sql;
     if (kind == OpKind::Insert) {

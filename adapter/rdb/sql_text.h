@@ -37,6 +37,16 @@ void append_delete(
     std::string& sql, SqlFamily family, const SqlPlan& plan, const core::DmlRow& row
 );
 
+// The row that holds this one's values of a unique index, unless it is of the same key. False: the
+// index has columns that the mapping doesn't fill.
+bool append_delete_holder(
+    std::string& sql,
+    SqlFamily family,
+    const SqlPlan& plan,
+    const TargetIndex& index,
+    const core::DmlRow& row
+);
+
 // With "?" for the values: for one prepared statement. Keyed plans of MySQL only, or null-safe over
 // all columns.
 std::string prepared_sql(const SqlPlan& plan, OpKind kind, const Shape& shape);

@@ -36,7 +36,8 @@ struct Unit {
     SqlPlan* plan = nullptr;
     OpKind kind = OpKind::Insert;
     const Shape* shape = nullptr;
-    bool moves = false;  // one UPDATE of a key
+    bool moves = false;   // one UPDATE of a key
+    bool upsert = false;  // an INSERT that takes the place of the row of its key
     std::vector<const core::DmlRow*> rows;
 };
 

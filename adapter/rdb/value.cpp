@@ -273,6 +273,7 @@ Arg read_value(const ValueRule& rule, const core::DmlValue& value, Arena& arena)
     switch (rule.decode) {
         case Decode::None: return {value.text, false};
         case Decode::Bytes: return bytes_arg(rule, value.text, arena);
+        case Decode::RawEwkb: return kept(ewkb_hex(value.text), arena);
         case Decode::Ewkb: return kept(ewkb_hex(latin1_bytes(value.text)), arena);
         case Decode::Date:
             return is_zero_date(value.text) ? zero_date(rule, value.text) : Arg{value.text, false};

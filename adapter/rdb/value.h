@@ -46,6 +46,7 @@ struct ValueRule {
         Boolean,    // number to true and false
         Date,       // zero dates by policy
         Ewkb,       // SRID and WKB to PostGIS's hex
+        RawEwkb,    // the same, of bytes as they are
     };
 
     BindAs bind = BindAs::Text;
