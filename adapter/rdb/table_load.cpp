@@ -261,6 +261,10 @@ Result<void> TableLoad::work() {
         return target.error();
     }
     Result<void> done = read(**source, **target);
+    // Others may wait for locks for long.
+    if (const Result<void> kept = keep_state(true); done && !kept) {
+        done = kept;
+    }
     sessions_.close(std::move(*target));
     sessions_.close(std::move(*source));
     if (!done) {

@@ -24,7 +24,7 @@ class LoadRun(Run):
     """A source that has rows before anybody follows its log, and mappings of its tables."""
 
     def __init__(self, scratch, make, rows):
-        self.scratch, self.make, self.marks, self.rows = scratch, make, 0, rows
+        self.scratch, self.make, self.marks, self.rows, self.tables = scratch, make, 0, rows, dict(TABLES)
         self.source = live.Database(scratch, "mariadb", name="source").start().user()
         self.target = Postgres(scratch) if make == "postgres" else MysqlFamily(scratch, make)
         self.mirror = self.target.family == "mysql"
@@ -40,7 +40,7 @@ class LoadRun(Run):
         self.server = live.server(scratch, self.source).start()
         live.streaming(self.server)
         outer = [{"name": "rdb", "key": "target", "properties": {
-            "jdbc.url": self.target.url, "jdbc.username": self.target.user, "jdbc.password": "", "threads": "3"}}]
+            "jdbc.url": self.target.url(), "jdbc.username": self.target.user, "jdbc.password": "", "threads": "3"}}]
         self.adapter = scratch.keep(Adapter(
             scratch.path, {"g1": outer}, {"canal.tcp.server.host": "127.0.0.1:%d" % self.server.port}, password="",
             extra='"canal.conf.srcDataSources": {"src": {"url": "jdbc:mysql://127.0.0.1:%d/mytest", "username": "root", '
