@@ -64,6 +64,9 @@ class OpenSessions {
     std::atomic<bool> stopped_{false};
 };
 
+// Closed when the connection is lost, else Refused.
+Error to_load_error(const std::string& what, const Failure& failed);
+
 class TableLoad {
  public:
     // `state` is shared by the tables of one mapping, which are loaded one after the other.
