@@ -32,6 +32,13 @@ enum SqlType : int32_t {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
+bool is_text_type(std::string_view mysql_type) {
+    return mysql_type == "tinytext" || mysql_type == "text" || mysql_type == "mediumtext" ||
+           mysql_type == "longtext";
+}
+
+}  // namespace
+
 // -?(0|[1-9][0-9]*)(.[0-9]+)?([eE][+-]?[0-9]+)? : what JSON takes for a number.
 bool is_json_number(std::string_view text) {
     size_t i = 0;
@@ -56,9 +63,7 @@ bool is_json_number(std::string_view text) {
     return i == text.size();
 }
 
-// Bytes of a text that holds them as the characters of the same numbers; nothing when it holds
-// others.
-std::string narrow(std::string_view text, bool& good) {
+std::string narrow_latin1(std::string_view text, bool& good) {
     std::string bytes;
     for (size_t i = 0; i < text.size(); ++i) {
         const auto lead = static_cast<uint8_t>(text[i]);
@@ -91,13 +96,6 @@ void append_base64(std::string& to, std::string_view bytes) {
     }
     to.push_back('"');
 }
-
-bool is_text_type(std::string_view mysql_type) {
-    return mysql_type == "tinytext" || mysql_type == "text" || mysql_type == "mediumtext" ||
-           mysql_type == "longtext";
-}
-
-}  // namespace
 
 void append_json_string(std::string& to, std::string_view text) {
     if (!is_utf8(as_bytes(text))) return append_json_string(to, repair_utf8(as_bytes(text)));
@@ -157,7 +155,7 @@ void append_json_value(std::string& to, const DmlColumn& column, const DmlValue&
         case kLongVarBinary:
         case kBlob: {
             bool good = true;
-            const std::string bytes = narrow(value.text, good);
+            const std::string bytes = narrow_latin1(value.text, good);
             if (good) {
                 append_base64(to, bytes);
             } else {

@@ -1,0 +1,322 @@
+#include "adapter/es/bulk.h"
+
+#include "protocol/base/clock.h"
+#include "protocol/base/text.h"
+#include "protocol/net/asio.h"
+#include "protocol/net/task_group.h"
+
+#include <algorithm>
+#include <array>
+
+namespace obcanal::adapter::es {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::chrono::milliseconds kFirstPause = 50ms;
+constexpr std::chrono::milliseconds kLongestPause = 5s;
+// Without any action that got through; then the batch is given back, which says so in the log.
+constexpr std::chrono::milliseconds kPatience = 30s;
+constexpr std::chrono::milliseconds kSlow = 3s;
+constexpr std::chrono::milliseconds kFast = 500ms;
+// Two bulks of so many are no faster than one.
+constexpr size_t kLeastShare = 100;
+
+void append_sized(std::string& to, const std::string& text) {
+    to += std::to_string(text.size());
+    to.push_back(':');
+    to += text;
+}
+
+uint64_t wall_us() {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count()
+    );
+}
+
+}  // namespace
+
+std::string describe_op(const BulkOp& op) {
+    constexpr std::array<std::string_view, 4> kNames{"index", "upsert", "update", "delete"};
+    std::string text(kNames.at(static_cast<size_t>(op.action)));
+    text += " of _id " + op.id() + " in " + op.target->index + ": ";
+    text += std::to_string(op.item.status) + ": " + op.item.type + ": " + op.item.reason;
+    return text;
+}
+
+// -- BulkWave
+
+bool BulkWave::add(const DocumentTarget& target, const DocumentChange& change) {
+    std::string key;
+    append_sized(key, target.index);
+    append_sized(key, change.routing);
+    append_sized(key, change.id);
+    const bool upsert = target.plan->task->upsert;
+    const auto [found, added] = by_document_.try_emplace(std::move(key), ops_.size());
+    if (added) {
+        BulkOp& op = ops_.emplace_back();
+        op.target = &target;
+        op.changes.push_back(&change);
+        switch (change.kind) {
+            case ChangeKind::Whole:
+                op.action = upsert ? BulkAction::Upsert : BulkAction::Index;
+                break;
+            case ChangeKind::Update: op.action = BulkAction::Update; break;
+            default: op.action = BulkAction::Delete;
+        }
+        return true;
+    }
+    BulkOp& op = ops_[found->second];
+    // Another mapping's fields, or fields of a document that is deleted before: another action.
+    if (op.target != &target) return false;
+    if (op.action == BulkAction::Delete && change.kind == ChangeKind::Update) return false;
+    op.changes.push_back(&change);
+    switch (change.kind) {
+        case ChangeKind::Update: break;
+        case ChangeKind::Whole:
+            op.from = op.changes.size() - 1;
+            // Nothing of what was there before a delete may come through.
+            if (op.action == BulkAction::Delete || !upsert) {
+                op.action = BulkAction::Index;
+            } else if (op.action == BulkAction::Update) {
+                op.action = BulkAction::Upsert;
+            }
+            break;
+        default: op.from = op.changes.size() - 1; op.action = BulkAction::Delete;
+    }
+    return true;
+}
+
+void BulkWave::clear() {
+    ops_.clear();
+    by_document_.clear();
+}
+
+// -- BulkSize
+
+void BulkSize::answered(size_t actions, std::chrono::milliseconds took) {
+    if (took > kSlow) {
+        actions_ = std::max(kLeast, actions_ / 2);
+    } else if (took < kFast && actions >= actions_) {
+        actions_ = std::min(kMost, actions_ + actions_ / 4);
+    }
+}
+
+void BulkSize::rejected() { actions_ = std::max(kLeast, actions_ / 2); }
+
+bool BulkSize::too_large() {
+    constexpr size_t kLeastBytes = size_t{16} << 10;
+    if (bytes_ <= kLeastBytes) return false;
+    bytes_ /= 2;
+    return true;
+}
+
+// -- Bulk
+
+Bulk::Bulk(EsClient& client, size_t connections, Executor strand, BulkCounts& counts)
+    : client_(client),
+      connections_(std::max<size_t>(connections, 1)),
+      strand_(strand),
+      counts_(counts),
+      wake_(strand) {}
+
+// What the lanes of one send() share.
+struct Bulk::Round {
+    std::vector<BulkOp>* ops = nullptr;
+    size_t next = 0;  // op that no lane has taken
+    Result<void> result;
+};
+
+// Microseconds of the clock, and never the same or less: a request that was given up, and arrives
+// after all, carries less than all that was written since.
+uint64_t Bulk::next_version() {
+    version_ = std::max(version_ + 1, wall_us());
+    return version_;
+}
+
+Awaitable<void> Bulk::pause(std::chrono::milliseconds time) {
+    const SteadyTime until = steady_now() + time;
+    while (!stopped_ && steady_now() < until) {
+        wake_.arm();
+        if (stopped_) co_return;
+        co_await wake_.wait(until);
+    }
+}
+
+void Bulk::stop() {
+    stopped_ = true;
+    wake_.notify();
+}
+
+Awaitable<Result<void>> Bulk::send(std::vector<BulkOp>* ops) {
+    if (ops->empty()) co_return Result<void>();
+    Round round;
+    round.ops = ops;
+    const size_t lanes = std::clamp<size_t>(ops->size() / kLeastShare, size_t{1}, connections_);
+    if (lanes == 1) {
+        co_await run_lane(&round);
+    } else {
+        TaskGroup group(strand_);
+        for (size_t i = 0; i < lanes; ++i) group.spawn(strand_, run_lane(&round));
+        co_await group.wait_for_all();
+    }
+    co_return round.result;
+}
+
+Awaitable<void> Bulk::run_lane(Round* round) {
+    std::vector<BulkOp*> pending;
+    std::chrono::milliseconds backoff = kFirstPause;
+    SteadyTime moved = steady_now();
+    for (;;) {
+        if (stopped_ && round->result) {
+            round->result = Error{Errc::Stopped, Retry::Never, "stopped"};
+        }
+        if (!round->result) co_return;
+        if (pending.empty()) {
+            const size_t left = round->ops->size() - round->next;
+            if (left == 0) co_return;
+            const size_t share = std::max(kLeastShare, (left + connections_ - 1) / connections_);
+            const size_t count = std::min({left, share, size_.actions()});
+            for (size_t i = 0; i < count; ++i) {
+                pending.push_back(&(*round->ops)[round->next++]);
+            }
+        }
+        const Result<bool> sent = co_await send_some(&pending);
+        if (!sent) {
+            if (round->result) round->result = sent.error();
+            co_return;
+        }
+        if (*sent) {
+            moved = steady_now();
+            backoff = kFirstPause;
+            if (pending.empty() || pending.front()->outcome != ItemOutcome::Again) continue;
+        } else if (steady_now() - moved > kPatience) {
+            round->result = Error{
+                Errc::Refused,
+                Retry::Backoff,
+                std::to_string(pending.size()) +
+                    " documents are not taken: " + describe_op(*pending.front())
+            };
+            co_return;
+        }
+        if (pending.front()->item.status == 0) continue;  // not sent yet
+        co_await pause(backoff);
+        backoff = std::min(backoff * 2, kLongestPause);
+    }
+}
+
+void Bulk::append_op(std::string& body, const BulkOp& op, uint64_t version) const {
+    ActionLine line;
+    line.action = op.action;
+    line.index = op.target->index;
+    line.type = op.target->type;
+    line.id = op.id();
+    line.routing = op.routing();
+    line.version = version;
+    append_action(body, line);
+    const std::span<const DocumentChange* const> changes = std::span(op.changes).subspan(op.from);
+    const DocumentText& text = *op.target->text;
+    switch (op.action) {
+        case BulkAction::Index: text.append_fields(body, changes, true); break;
+        case BulkAction::Upsert:
+            body += R"({"doc":)";
+            text.append_fields(body, changes, true);
+            body += R"(,"doc_as_upsert":true})";
+            break;
+        case BulkAction::Update:
+            body += R"({"doc":)";
+            text.append_fields(body, changes, false);
+            body += "}";
+            break;
+        case BulkAction::Delete: return;
+    }
+    body.push_back('\n');
+}
+
+// As many of `pending` as fit, at least one.
+size_t Bulk::make_body(const std::vector<BulkOp*>& pending, std::string& body) {
+    const uint64_t version = next_version();
+    size_t count = 0;
+    for (const BulkOp* const op : pending) {
+        if (count >= size_.actions()) break;
+        const size_t before = body.size();
+        append_op(body, *op, version);
+        if (count > 0 && body.size() > size_.bytes()) {
+            body.resize(before);
+            break;
+        }
+        ++count;
+    }
+    return count;
+}
+
+// True when the op is settled.
+bool Bulk::settle(BulkOp& op, BulkItem item) {
+    op.outcome = outcome_of(item);
+    op.item = std::move(item);
+    switch (op.outcome) {
+        case ItemOutcome::Done: ++counts_.documents; return true;
+        case ItemOutcome::Missing: ++counts_.missing; return true;
+        case ItemOutcome::Refused: ++counts_.refused; return true;
+        case ItemOutcome::Stale:
+            // Ours is the latest all the same: the clock went back, or somebody else wrote.
+            ++counts_.stale;
+            version_ = std::max(version_, current_version(op.item.reason));
+            return false;
+        default: ++counts_.tried_again; return false;
+    }
+}
+
+Awaitable<Result<bool>> Bulk::send_some(std::vector<BulkOp*>* pending) {
+    std::string body;
+    const size_t count = make_body(*pending, body);
+    const SteadyTime start = steady_now();
+    const Result<HttpReply> reply = co_await client_.bulk(body);
+    if (!reply) co_return reply.error();
+    ++counts_.bulks;
+    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(steady_now() - start);
+    const std::span<BulkOp* const> sent = std::span(*pending).first(count);
+    if (reply->status == 413) {
+        // Too large for the server, or for what stands in front of it.
+        if (count == 1) {
+            settle(*sent[0], BulkItem{413, "too_large", "POST /_bulk of this document alone"});
+            pending->erase(pending->begin());
+            co_return true;
+        }
+        size_.rejected();
+        if (!size_.too_large()) co_return reply_error(*reply, "POST /_bulk");
+        co_return true;
+    }
+    if (reply->status == 429 || reply->status == 503) {
+        size_.rejected();
+        const Error error = reply_error(*reply, "POST /_bulk");
+        for (BulkOp* const op : sent) settle(*op, BulkItem{reply->status, "busy", error.detail});
+        co_return false;
+    }
+    if (reply->status / 100 != 2) co_return reply_error(*reply, "POST /_bulk");
+    Result<std::vector<BulkItem>> items = read_bulk_reply(reply->body, count);
+    if (!items) co_return std::move(items).error();
+    std::vector<BulkOp*> left;
+    bool busy = false;
+    for (size_t i = 0; i < count; ++i) {
+        BulkOp* const op = sent[i];
+        if (settle(*op, std::move((*items)[i]))) continue;
+        if (op->outcome == ItemOutcome::Blocked) {
+            co_return Error{Errc::Refused, Retry::Backoff, describe_op(*op)};
+        }
+        busy = busy || op->outcome == ItemOutcome::Again;
+        left.push_back(op);
+    }
+    const bool moved = left.size() < count;
+    if (busy) {
+        size_.rejected();
+    } else {
+        size_.answered(count, took);
+    }
+    left.insert(left.end(), pending->begin() + static_cast<std::ptrdiff_t>(count), pending->end());
+    *pending = std::move(left);
+    co_return moved;
+}
+
+}  // namespace obcanal::adapter::es

@@ -1,0 +1,122 @@
+// Writes changes of documents by POST /_bulk: those of one document that come together are one
+// action, so that actions are independent of each other, go out on several connections at once,
+// and are sent again one by one when the server was too busy for them. Belongs to a writer; its
+// strand, except stop().
+#pragma once
+
+#include "adapter/es/bulk_reply.h"
+#include "adapter/es/document_text.h"
+#include "adapter/es/es_client.h"
+#include "protocol/net/notifier.h"
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace obcanal::adapter::es {
+
+// Where the documents of a mapping go.
+struct DocumentTarget {
+    const MappingPlan* plan = nullptr;
+    std::string index;  // or alias
+    std::string type;   // Elasticsearch 6 only
+    std::unique_ptr<DocumentText> text;
+};
+
+// All that is to be done to one document.
+struct BulkOp {
+    const DocumentTarget* target = nullptr;
+    BulkAction action = BulkAction::Index;
+    std::vector<const DocumentChange*> changes;  // in order; what they point to outlives it
+    size_t from = 0;                             // those before it have no effect any more
+    ItemOutcome outcome = ItemOutcome::Again;
+    BulkItem item;  // of the last answer
+
+    const std::string& id() const { return changes.back()->id; }
+    const std::string& routing() const { return changes.back()->routing; }
+};
+
+// Changes of one document become one op.
+class BulkWave {
+ public:
+    // False: what is in the wave has to be written before it.
+    bool add(const DocumentTarget& target, const DocumentChange& change);
+    std::vector<BulkOp>& ops() { return ops_; }
+    bool empty() const { return ops_.empty(); }
+    void clear();
+
+ private:
+    std::vector<BulkOp> ops_;
+    std::unordered_map<std::string, size_t> by_document_;
+};
+
+// How much goes into one bulk: less after one that was too much or took long, then more again.
+class BulkSize {
+ public:
+    size_t actions() const { return actions_; }
+    size_t bytes() const { return bytes_; }
+    void answered(size_t actions, std::chrono::milliseconds took);
+    void rejected();
+    // False: it can't be less.
+    bool too_large();
+
+ private:
+    static constexpr size_t kFirst = 1'000;
+    static constexpr size_t kLeast = 50;
+    static constexpr size_t kMost = 5'000;
+
+    size_t actions_ = kFirst;
+    size_t bytes_ = size_t{8} << 20;
+};
+
+// Counted for metrics; read by any thread.
+struct BulkCounts {
+    std::atomic<uint64_t> documents{0};
+    std::atomic<uint64_t> bulks{0};
+    std::atomic<uint64_t> tried_again{0};  // actions
+    std::atomic<uint64_t> stale{0};
+    std::atomic<uint64_t> missing{0};
+    std::atomic<uint64_t> refused{0};
+    std::atomic<uint64_t> parked{0};
+};
+
+class Bulk {
+ public:
+    Bulk(EsClient& client, size_t connections, Executor strand, BulkCounts& counts);
+
+    // When it returns without Error, the outcome of every op is Done, Missing or Refused.
+    Awaitable<Result<void>> send(std::vector<BulkOp>* ops);
+    // Any thread.
+    void stop();
+
+ private:
+    struct Round;
+
+    Awaitable<void> run_lane(Round* round);
+    // Sends the first of `pending`, as many as fit, and takes those out that are settled. True: it
+    // has got further.
+    Awaitable<Result<bool>> send_some(std::vector<BulkOp*>* pending);
+    size_t make_body(const std::vector<BulkOp*>& pending, std::string& body);
+    void append_op(std::string& body, const BulkOp& op, uint64_t version) const;
+    bool settle(BulkOp& op, BulkItem item);
+    Awaitable<void> pause(std::chrono::milliseconds time);
+    uint64_t next_version();
+
+    EsClient& client_;
+    const size_t connections_;
+    const Executor strand_;
+    BulkCounts& counts_;
+    BulkSize size_;
+    Notifier wake_;
+    uint64_t version_ = 0;  // the last one given to a document
+    std::atomic<bool> stopped_{false};
+};
+
+// "index of _id 7 in mytest_user: 400: mapper_parsing_exception: ..."
+std::string describe_op(const BulkOp& op);
+
+}  // namespace obcanal::adapter::es

@@ -1,0 +1,74 @@
+// Documents as the text of bulks: what a mapping's fields are called and become in its index.
+// Made for one mapping and one state of its index; strand of the writer.
+#pragma once
+
+#include "adapter/es/document_change.h"
+#include "adapter/es/es_client.h"
+#include "adapter/es/es_value.h"
+#include "adapter/es/mapping_plan.h"
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace obcanal::adapter::es {
+
+// What becomes of all changes of one document that are written at once.
+enum class BulkAction : uint8_t {
+    Index,   // the whole document takes the place of what was there
+    Upsert,  // fields are put into the document, which is made if it is missing
+    Update,  // fields are put into a document that should be there
+    Delete,
+};
+
+class DocumentText {
+ public:
+    DocumentText(
+        const MappingPlan& plan, const IndexMapping& index, std::shared_ptr<const TimeZone> zone
+    );
+
+    // {"name":"a","c_time":...} of the changes, a later one over an earlier one. `whole`: with the
+    // relations' fields.
+    void append_fields(std::string& to, std::span<const DocumentChange* const> changes, bool whole)
+        const;
+    // {"name":null,...}: what a row leaves of its fields where documents are found by `pk`.
+    void append_nulls(std::string& to) const;
+    // Does the index not know all of the fields?
+    bool has_unknown() const { return has_unknown_; }
+
+ private:
+    struct Field {
+        std::string name;  // "\"name\":"
+        EsType type = EsType::Unknown;
+        std::optional<ObjectField> object;
+        bool written = false;
+    };
+
+    struct Relation {
+        std::string text;  // "\"field\":{\"name\":\"order\""
+        int parent = -1;
+    };
+
+    void append_relations(std::string& to, std::span<const FieldValue* const> values) const;
+
+    std::vector<Field> fields_;
+    std::vector<Relation> relations_;
+    std::shared_ptr<const TimeZone> zone_;
+    bool has_unknown_ = false;
+};
+
+// {"index":{"_index":"i","_id":"1","routing":"r","version":7,"version_type":"external_gte"}} and
+// the line's end.
+struct ActionLine {
+    BulkAction action = BulkAction::Index;
+    std::string_view index;
+    std::string_view type;  // empty: the server has none
+    std::string_view id;
+    std::string_view routing;
+    uint64_t version = 0;
+};
+void append_action(std::string& to, const ActionLine& line);
+
+}  // namespace obcanal::adapter::es

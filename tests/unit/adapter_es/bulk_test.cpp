@@ -1,0 +1,197 @@
+#include "adapter/es/bulk.h"
+
+#include "adapter/es/bulk_reply.h"
+
+#include <gtest/gtest.h>
+
+namespace obcanal::adapter::es {
+namespace {
+
+// A mapping with fields _id, name, n, parent, and its target.
+struct Made {
+    explicit Made(bool upsert = false) {
+        task.task = "t.yml";
+        task.upsert = upsert;
+        plan.task = &task;
+        plan.fields = {{"_id", false}, {"name", true}, {"n", true}, {"customer_id", false}};
+        target.plan = &plan;
+        target.index = "i";
+    }
+
+    void render(const IndexMapping& mapping) {
+        target.text = std::make_unique<DocumentText>(plan, mapping, TimeZone::utc());
+    }
+
+    DocumentChange change(ChangeKind kind, std::string id, std::vector<DocumentField> fields = {}) {
+        DocumentChange made;
+        made.plan = &plan;
+        made.kind = kind;
+        made.id = std::move(id);
+        made.fields = std::move(fields);
+        return made;
+    }
+
+    EsTask task;
+    MappingPlan plan;
+    DocumentTarget target;
+};
+
+DocumentField text(uint32_t field, std::string value) {
+    return {field, {ValueKind::Text, std::move(value)}};
+}
+
+std::string body(const Made& made, const BulkOp& op) {
+    std::string to;
+    const bool whole = op.action == BulkAction::Index || op.action == BulkAction::Upsert;
+    made.target.text->append_fields(to, std::span(op.changes).subspan(op.from), whole);
+    return to;
+}
+
+TEST(BulkWave, ChangesOfADocumentBecomeOne) {
+    Made made;
+    made.render({});
+    const DocumentChange insert =
+        made.change(ChangeKind::Whole, "1", {text(0, "1"), text(1, "a"), text(2, "x")});
+    const DocumentChange update = made.change(ChangeKind::Update, "1", {text(1, "b")});
+    const DocumentChange other = made.change(ChangeKind::Update, "2", {text(1, "c")});
+    const DocumentChange gone = made.change(ChangeKind::Delete, "1");
+    BulkWave wave;
+    EXPECT_TRUE(wave.add(made.target, insert));
+    EXPECT_TRUE(wave.add(made.target, update));
+    EXPECT_TRUE(wave.add(made.target, other));
+    ASSERT_EQ(wave.ops().size(), 2u);
+    EXPECT_EQ(wave.ops()[0].action, BulkAction::Index);
+    EXPECT_EQ(body(made, wave.ops()[0]), R"({"name":"b","n":"x"})");
+    EXPECT_EQ(wave.ops()[1].action, BulkAction::Update);
+    EXPECT_TRUE(wave.add(made.target, gone));
+    EXPECT_EQ(wave.ops()[0].action, BulkAction::Delete);
+    // Fields can't be put into a document that this wave deletes.
+    EXPECT_FALSE(wave.add(made.target, update));
+    EXPECT_TRUE(wave.add(made.target, insert));
+    EXPECT_EQ(wave.ops()[0].action, BulkAction::Index);
+    EXPECT_EQ(body(made, wave.ops()[0]), R"({"name":"a","n":"x"})");
+}
+
+TEST(BulkWave, UpsertKeepsWhatOthersWroteUnlessDeleted) {
+    Made made(true);
+    const DocumentChange insert = made.change(ChangeKind::Whole, "1", {text(1, "a")});
+    const DocumentChange update = made.change(ChangeKind::Update, "1", {text(1, "b")});
+    const DocumentChange gone = made.change(ChangeKind::Delete, "1");
+    BulkWave wave;
+    EXPECT_TRUE(wave.add(made.target, update));
+    EXPECT_EQ(wave.ops()[0].action, BulkAction::Update);
+    EXPECT_TRUE(wave.add(made.target, insert));
+    EXPECT_EQ(wave.ops()[0].action, BulkAction::Upsert);
+    EXPECT_TRUE(wave.add(made.target, gone));
+    EXPECT_TRUE(wave.add(made.target, insert));
+    EXPECT_EQ(wave.ops()[0].action, BulkAction::Index);
+}
+
+TEST(BulkWave, RoutingAndOtherMappingsAreApart) {
+    Made made;
+    Made second;
+    DocumentChange here = made.change(ChangeKind::Delete, "1");
+    DocumentChange there = made.change(ChangeKind::Whole, "1");
+    there.routing = "7";
+    const DocumentChange of_another = second.change(ChangeKind::Update, "1");
+    BulkWave wave;
+    EXPECT_TRUE(wave.add(made.target, here));
+    EXPECT_TRUE(wave.add(made.target, there));
+    EXPECT_EQ(wave.ops().size(), 2u);
+    EXPECT_FALSE(wave.add(second.target, of_another));
+}
+
+TEST(DocumentText, RelationsStandInWholeDocumentsOnly) {
+    Made made;
+    made.task.relations = {{"customer_order", "order", "customer_id"}};
+    made.render({});
+    const DocumentChange insert =
+        made.change(ChangeKind::Whole, "1", {text(0, "1"), text(1, "a"), text(3, "7")});
+    BulkWave wave;
+    ASSERT_TRUE(wave.add(made.target, insert));
+    EXPECT_EQ(
+        body(made, wave.ops()[0]), R"({"name":"a","customer_order":{"name":"order","parent":"7"}})"
+    );
+    const DocumentChange update = made.change(ChangeKind::Update, "2", {text(1, "b")});
+    wave.clear();
+    ASSERT_TRUE(wave.add(made.target, update));
+    EXPECT_EQ(body(made, wave.ops()[0]), R"({"name":"b"})");
+}
+
+TEST(DocumentText, ActionLines) {
+    std::string line;
+    append_action(line, {BulkAction::Index, "i", "", "a\"1", "7", 5});
+    EXPECT_EQ(
+        line,
+        R"({"index":{"_index":"i","_id":"a\"1","routing":"7","version":5,"version_type":"external_gte"}})"
+        "\n"
+    );
+    line.clear();
+    append_action(line, {BulkAction::Update, "i", "_doc", "1", "", 5});
+    EXPECT_EQ(
+        line,
+        R"({"update":{"_index":"i","_type":"_doc","_id":"1","retry_on_conflict":3}})"
+        "\n"
+    );
+}
+
+TEST(BulkReply, EveryItemIsRead) {
+    const auto items = read_bulk_reply(
+        R"({"took":3,"errors":true,"items":[{"index":{"_id":"1","status":201}},)"
+        R"({"update":{"status":404,"error":{"type":"document_missing_exception","reason":"[1]: document missing"}}},)"
+        R"({"delete":{"status":404}},)"
+        R"({"index":{"status":409,"error":{"type":"version_conflict_engine_exception",)"
+        R"("reason":"[1]: version conflict, current version [12] is higher than the one provided [7]"}}},)"
+        R"({"index":{"status":429,"error":{"type":"es_rejected_execution_exception","reason":"full"}}},)"
+        R"({"index":{"status":403,"error":{"type":"cluster_block_exception","reason":"read-only"}}},)"
+        R"({"index":{"status":400,"error":{"type":"mapper_parsing_exception","reason":"failed",)"
+        R"("caused_by":{"type":"illegal_argument_exception","reason":"For input string"}}}},)"
+        R"({"index":{"status":404,"error":{"type":"index_not_found_exception","reason":"no such index"}}},)"
+        R"({"index":{"status":500,"error":"odd"}}]})",
+        9
+    );
+    ASSERT_TRUE(items.ok()) << items.error().detail;
+    const std::vector<ItemOutcome> expected{
+        ItemOutcome::Done,
+        ItemOutcome::Missing,
+        ItemOutcome::Done,
+        ItemOutcome::Stale,
+        ItemOutcome::Again,
+        ItemOutcome::Again,
+        ItemOutcome::Refused,
+        ItemOutcome::Blocked,
+        ItemOutcome::Again,
+    };
+    for (size_t i = 0; i < expected.size(); ++i)
+        EXPECT_EQ(outcome_of((*items)[i]), expected[i]) << i;
+    EXPECT_EQ(current_version((*items)[3].reason), 12u);
+    EXPECT_EQ((*items)[6].reason, "failed: For input string");
+}
+
+TEST(BulkReply, WhatIsNoReplyIsAnError) {
+    EXPECT_FALSE(read_bulk_reply("", 0));
+    EXPECT_FALSE(read_bulk_reply("{}", 0));
+    EXPECT_FALSE(read_bulk_reply(R"({"items":[{"index":{}}]})", 1));
+    EXPECT_FALSE(read_bulk_reply(R"({"items":[{}]})", 1));
+    EXPECT_FALSE(read_bulk_reply(R"({"items":[{"index":{"status":200}}]})", 2));
+    EXPECT_EQ(current_version("current version [99999999999999999999999]"), 0u);
+}
+
+TEST(BulkSize, LessWhenTooMuchMoreWhenFast) {
+    BulkSize size;
+    EXPECT_EQ(size.actions(), 1'000u);
+    size.rejected();
+    EXPECT_EQ(size.actions(), 500u);
+    size.answered(500, std::chrono::milliseconds(10));
+    EXPECT_EQ(size.actions(), 625u);
+    size.answered(100, std::chrono::milliseconds(10));
+    EXPECT_EQ(size.actions(), 625u);
+    size.answered(625, std::chrono::seconds(10));
+    EXPECT_EQ(size.actions(), 312u);
+    while (size.too_large()) {
+    }
+    EXPECT_GE(size.bytes(), 8u << 10);
+}
+
+}  // namespace
+}  // namespace obcanal::adapter::es
