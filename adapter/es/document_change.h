@@ -61,4 +61,11 @@ struct DocumentChange {
     uint32_t row = 0;  // of cause->rows
 };
 
+// A part of a full load, in the order of the main table's key.
+struct LoadedDocuments {
+    std::vector<DocumentChange> documents;
+    std::vector<std::string> after_key;  // where the next part begins; text that JSON takes
+    bool end = false;
+};
+
 }  // namespace obcanal::adapter::es

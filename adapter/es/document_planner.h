@@ -20,13 +20,6 @@
 
 namespace obcanal::adapter::es {
 
-// Documents of a full load, in the order of the main table's key.
-struct LoadedDocuments {
-    std::vector<DocumentChange> documents;
-    std::vector<std::string> after_key;  // where the next part begins
-    bool end = false;
-};
-
 class DocumentPlanner {
  public:
     DocumentPlanner(const config::AdapterConfig& config, Executor strand);

@@ -295,7 +295,6 @@ class PlanMaker {
         plan_.row_is_document =
             !inner && !select().where && !select().grouped && !select().distinct;
         plan_.local = plain && plan_.row_is_document && select().sources.size() == 1;
-        plan_.floats.assign(plan_.fields.size(), false);
     }
 
     MappingPlan& plan_;

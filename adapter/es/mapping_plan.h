@@ -67,8 +67,6 @@ struct MappingPlan {
     // A document is a row of the main table, there as long as that is.
     bool row_is_document = false;
     std::vector<TableUse> uses;  // the main table's first
-    // Of the fields, those of FLOAT columns, which text would round.
-    std::vector<bool> floats;
 };
 
 std::string quote_name(std::string_view name);

@@ -67,21 +67,6 @@ Kind kind_of(std::string_view base) {
 
 bool is_zero_date(std::string_view text) { return text.starts_with("0000-00-00"); }
 
-std::string latin1_bytes(std::string_view text) {
-    std::string bytes;
-    bytes.reserve(text.size());
-    for (size_t i = 0; i < text.size(); i++) {
-        const auto lead = static_cast<uint8_t>(text[i]);
-        if (lead < 0x80 || i + 1 >= text.size()) {
-            bytes += text[i];
-            continue;
-        }
-        const auto next = static_cast<uint8_t>(text[++i]);
-        bytes += static_cast<char>(((lead & 0x03U) << 6U) | (next & 0x3FU));
-    }
-    return bytes;
-}
-
 bool is_ascii(std::string_view text) {
     return std::ranges::none_of(text, [](char c) { return static_cast<uint8_t>(c) >= 0x80; });
 }
@@ -98,17 +83,6 @@ std::string ewkb_hex(std::string_view geometry) {
     out += geometry.substr(0, kSrid);
     out += geometry.substr(kHead);
     return to_hex(as_bytes(out));
-}
-
-// 4 of "binary(4)".
-std::optional<uint32_t> type_width(std::string_view type) {
-    const auto open = type.find('(');
-    const auto close = type.find(')');
-    if (open == std::string_view::npos || close == std::string_view::npos || close < open) {
-        return std::nullopt;
-    }
-    const auto width = parse_uint(type.substr(open + 1, close - open - 1));
-    return width ? std::optional(static_cast<uint32_t>(*width)) : std::nullopt;
 }
 
 ValueRule::Decode text_decode(Kind source) {
@@ -159,7 +133,7 @@ ValueRule postgres_rule(std::string_view source_type, Kind source, const TargetC
     } else if (target.type == "bit" || target.type == "varbit") {
         const bool number = source == Kind::Bit || source == Kind::Integer;
         rule.decode = number ? Decode::BitString : Decode::None;
-        rule.width = source == Kind::Bit ? type_width(source_type).value_or(1) : 1;
+        rule.width = source == Kind::Bit ? core::type_width(source_type).value_or(1) : 1;
     } else if (target.type == "bool" && (source == Kind::Integer || source == Kind::Bit)) {
         rule.decode = Decode::Boolean;
     } else if (source == Kind::Date) {
@@ -168,16 +142,6 @@ ValueRule postgres_rule(std::string_view source_type, Kind source, const TargetC
         rule.decode = text_decode(source);
     }
     return rule;
-}
-
-std::string set_labels(uint64_t mask, const std::vector<std::string>& labels) {
-    std::string text;
-    for (size_t i = 0; i < labels.size() && i < 64; i++) {
-        if ((mask >> i & 1U) != 0) {
-            text += (text.empty() ? "" : ",") + labels[i];
-        }
-    }
-    return text;
 }
 
 std::string bit_string(uint64_t value, uint32_t width) {
@@ -198,7 +162,7 @@ Arg bytes_arg(const ValueRule& rule, std::string_view text, Arena& arena) {
     if (ascii && text.size() >= rule.width) {
         return {text, false};
     }
-    std::string bytes = ascii ? std::string(text) : latin1_bytes(text);
+    std::string bytes = ascii ? std::string(text) : core::latin1_bytes(text);
     bytes.resize(std::max<size_t>(bytes.size(), rule.width));
     return kept(std::move(bytes), arena);
 }
@@ -214,41 +178,6 @@ Arg zero_date(const ValueRule& rule, std::string_view text) {
 
 }  // namespace
 
-std::string base_type(std::string_view mysql_type) {
-    const auto end = mysql_type.find_first_of("( ");
-    return to_lower(mysql_type.substr(0, end));
-}
-
-bool is_unsigned_type(std::string_view mysql_type) {
-    const std::string lower = to_lower(mysql_type);
-    return lower.find("unsigned") != std::string::npos ||
-           lower.find("zerofill") != std::string::npos || lower.starts_with("year");
-}
-
-std::vector<std::string> type_members(std::string_view mysql_type) {
-    std::vector<std::string> members;
-    size_t i = mysql_type.find('(');
-    while (i != std::string_view::npos) {
-        i = mysql_type.find('\'', i);
-        if (i == std::string_view::npos) {
-            break;
-        }
-        std::string member;
-        for (i++; i < mysql_type.size(); i++) {
-            if (mysql_type[i] == '\'') {
-                if (i + 1 >= mysql_type.size() || mysql_type[i + 1] != '\'') {
-                    break;
-                }
-                i++;
-            }
-            member += mysql_type[i];
-        }
-        members.push_back(std::move(member));
-        i = i < mysql_type.size() ? i + 1 : std::string_view::npos;
-    }
-    return members;
-}
-
 ValueRule make_rule(
     std::string_view source_type, const TargetColumn& target, SqlFamily family, ZeroDate zero_date
 ) {
@@ -257,7 +186,7 @@ ValueRule make_rule(
                                                 : postgres_rule(source_type, source, target);
     rule.zero_date = zero_date;
     if (rule.decode == ValueRule::Decode::Bytes && base_type(source_type) == "binary") {
-        rule.width = type_width(source_type).value_or(0);
+        rule.width = core::type_width(source_type).value_or(0);
     }
     if (rule.decode == ValueRule::Decode::Enum || rule.decode == ValueRule::Decode::Set) {
         rule.labels = type_members(source_type);
@@ -274,7 +203,7 @@ Arg read_value(const ValueRule& rule, const core::DmlValue& value, Arena& arena)
         case Decode::None: return {value.text, false};
         case Decode::Bytes: return bytes_arg(rule, value.text, arena);
         case Decode::RawEwkb: return kept(ewkb_hex(value.text), arena);
-        case Decode::Ewkb: return kept(ewkb_hex(latin1_bytes(value.text)), arena);
+        case Decode::Ewkb: return kept(ewkb_hex(core::latin1_bytes(value.text)), arena);
         case Decode::Date:
             return is_zero_date(value.text) ? zero_date(rule, value.text) : Arg{value.text, false};
         case Decode::Boolean: return {value.text == "0" ? "false" : "true", false};
@@ -289,15 +218,14 @@ Arg read_value(const ValueRule& rule, const core::DmlValue& value, Arena& arena)
     }
     if (rule.decode == Decode::Set) {
         const bool mask = value.sql_type == kTypesBit && !rule.labels.empty();
-        return mask ? kept(set_labels(*number, rule.labels), arena) : Arg{value.text, false};
+        return mask ? kept(core::set_labels(value.text, rule.labels).value_or(""), arena)
+                    : Arg{value.text, false};
     }
-    if (value.sql_type != kTypesInteger || *number > rule.labels.size()) {
+    const auto label = core::enum_label(value.text, rule.labels);
+    if (value.sql_type != kTypesInteger || !label) {
         return {value.text, false};
     }
-    if (*number == 0) {
-        return {{}, false};  // MySQL's mark of a value that was none of its members
-    }
-    return {rule.labels[*number - 1], false};
+    return {*label, false};
 }
 
 }  // namespace obcanal::adapter::rdb

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "adapter/config/jdbc_url.h"
+#include "adapter/core/column_type.h"
 #include "adapter/core/dml.h"
 
 #include <cstdint>
@@ -15,6 +16,9 @@
 namespace obcanal::adapter::rdb {
 
 using config::SqlFamily;
+using core::base_type;
+using core::is_unsigned_type;
+using core::type_members;
 
 // What a target that knows no zero date gets for one.
 enum class ZeroDate : uint8_t { Null, Epoch, Refuse };
@@ -69,11 +73,5 @@ struct Arg {
 using Arena = std::deque<std::string>;
 
 Arg read_value(const ValueRule& rule, const core::DmlValue& value, Arena& arena);
-
-// Members of "enum('a','b''c')" and "set(...)"; none when the type names none.
-std::vector<std::string> type_members(std::string_view mysql_type);
-// "bigint" of "bigint(20) unsigned".
-std::string base_type(std::string_view mysql_type);
-bool is_unsigned_type(std::string_view mysql_type);
 
 }  // namespace obcanal::adapter::rdb

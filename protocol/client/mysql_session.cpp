@@ -30,6 +30,32 @@ SqlFailure make_failure(uint32_t code, const char* state, const char* text) {
     return failure;
 }
 
+SqlType type_of(const MYSQL_FIELD& field) {
+    constexpr unsigned kBinary = 63;  // the number of the character set
+    switch (field.type) {
+        case MYSQL_TYPE_TINY:
+        case MYSQL_TYPE_SHORT:
+        case MYSQL_TYPE_LONG:
+        case MYSQL_TYPE_INT24:
+        case MYSQL_TYPE_LONGLONG:
+        case MYSQL_TYPE_YEAR: return SqlType::Integer;
+        case MYSQL_TYPE_DECIMAL:
+        case MYSQL_TYPE_NEWDECIMAL: return SqlType::Decimal;
+        case MYSQL_TYPE_FLOAT: return SqlType::Float;
+        case MYSQL_TYPE_DOUBLE: return SqlType::Double;
+        case MYSQL_TYPE_BIT: return SqlType::Bit;
+        case MYSQL_TYPE_DATE:
+        case MYSQL_TYPE_NEWDATE: return SqlType::Date;
+        case MYSQL_TYPE_TIME: return SqlType::Time;
+        case MYSQL_TYPE_DATETIME:
+        case MYSQL_TYPE_TIMESTAMP: return SqlType::DateTime;
+        case MYSQL_TYPE_JSON: return SqlType::Json;
+        case MYSQL_TYPE_GEOMETRY: return SqlType::Bytes;
+        case MYSQL_TYPE_NULL: return SqlType::Text;
+        default: return field.charsetnr == kBinary ? SqlType::Bytes : SqlType::Text;
+    }
+}
+
 // The library's own start isn't safe against several threads.
 void start_library() {
     static std::once_flag once;
@@ -180,6 +206,19 @@ std::optional<SqlFailure> MysqlSession::execute_all(
 std::optional<SqlFailure> MysqlSession::stream(
     std::string_view sql, const std::function<bool(Row)>& row, std::vector<std::string>* columns
 ) {
+    std::vector<SqlColumn> typed;
+    auto failed = stream_typed(sql, row, typed);
+    if (columns != nullptr) {
+        for (SqlColumn& column : typed) {
+            columns->push_back(std::move(column.name));
+        }
+    }
+    return failed;
+}
+
+std::optional<SqlFailure> MysqlSession::stream_typed(
+    std::string_view sql, const std::function<bool(Row)>& row, std::vector<SqlColumn>& columns
+) {
     MYSQL* mysql = handle_->mysql;
     if (mysql_real_query(mysql, sql.data(), sql.size()) != 0) {
         return failure();
@@ -189,11 +228,10 @@ std::optional<SqlFailure> MysqlSession::stream(
         return mysql_errno(mysql) == 0 ? std::nullopt : std::optional(failure());
     }
     const unsigned count = mysql_num_fields(result);
-    if (columns != nullptr) {
-        const MYSQL_FIELD* fields = mysql_fetch_fields(result);
-        for (unsigned i = 0; i < count; i++) {
-            columns->emplace_back(fields[i].name, fields[i].name_length);
-        }
+    const MYSQL_FIELD* fields = mysql_fetch_fields(result);
+    columns.clear();
+    for (unsigned i = 0; i < count; i++) {
+        columns.push_back({{fields[i].name, fields[i].name_length}, type_of(fields[i])});
     }
     std::vector<std::optional<std::string_view>> cells(count);
     bool wanted = true;

@@ -48,6 +48,27 @@ struct SqlRows {
     std::vector<std::vector<std::optional<std::string>>> rows;
 };
 
+// What the text of a result's column is; `Text` for all that is none of the others, enum and set
+// too.
+enum class SqlType : uint8_t {
+    Integer,  // YEAR too
+    Decimal,
+    Float,
+    Double,
+    Bit,  // bytes, big-endian
+    Date,
+    Time,
+    DateTime,
+    Json,
+    Bytes,  // binary strings and geometries
+    Text,
+};
+
+struct SqlColumn {
+    std::string name;
+    SqlType type = SqlType::Text;
+};
+
 // One parameter of all rows of a bulk(): `integers` (with `is_unsigned`), or `texts` and `lengths`;
 // `nulls` where a row has none.
 struct SqlArray {
@@ -76,6 +97,11 @@ class MysqlSession {
     using Row = std::span<const std::optional<std::string_view>>;
     std::optional<SqlFailure> stream(
         std::string_view sql, const std::function<bool(Row)>& row, std::vector<std::string>* columns
+    );
+
+    // The same, and what the columns are, known before the first row.
+    std::optional<SqlFailure> stream_typed(
+        std::string_view sql, const std::function<bool(Row)>& row, std::vector<SqlColumn>& columns
     );
 
     // True where the server runs one prepared statement for arrays of parameters (MariaDB).
