@@ -368,7 +368,8 @@ Result<void> BatchWork::collect_joined(PlanWork& work, const TableUse& use, cons
     bool joins = true;
     if (!values.before.empty() && !values.after.empty()) {
         changed.reset();
-        select = false;
+        // A group is read by its own columns or not at all: others would cut it.
+        select = work.plan->sql.select.grouped;
         joins = false;
         for (const EventForm::Column& column : row.form.columns) {
             if (!is_changed(values, column.event)) continue;
@@ -376,7 +377,7 @@ Result<void> BatchWork::collect_joined(PlanWork& work, const TableUse& use, cons
             select = select || column.use->select;
             joins = joins || column.use->join;
         }
-        if (changed.none() && !select) return {};
+        if (changed.none() && !joins) return {};
     }
     Key own;
     if (!values.after.empty()) {

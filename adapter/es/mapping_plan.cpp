@@ -131,11 +131,9 @@ class PlanMaker {
             for (size_t f = 0; f < select().items.size(); ++f) {
                 if (names(select().items[f].value, source)) reach_[i].set(f);
             }
-            decides_[i] = select().sources[i].join == SqlSource::Join::Inner ||
-                          (select().where && names(*select().where, source)) ||
-                          std::ranges::any_of(select().group_by, [&](const SqlExpression& group) {
-                              return names(group, source);
-                          });
+            // A group is read by its own columns or not at all: others would cut it.
+            decides_[i] = select().grouped || select().sources[i].join == SqlSource::Join::Inner ||
+                          (select().where && names(*select().where, source));
             for (size_t later = i + 1; later < count; ++later) {
                 if (!names(select().sources[later].on, source)) continue;
                 reach_[i] |= reach_[later];
@@ -300,7 +298,7 @@ class PlanMaker {
     MappingPlan& plan_;
     const std::string& schema_;
     std::vector<FieldSet> reach_;  // by source
-    std::vector<bool> decides_;    // by source: whether there is a document
+    std::vector<bool> decides_;    // by source: documents come or go, or are read by their key only
 };
 
 }  // namespace

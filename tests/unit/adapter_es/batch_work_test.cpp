@@ -218,6 +218,19 @@ TEST_F(BatchWorkTest, ConditionsMakeDocumentsComeAndGo) {
     );
 }
 
+TEST_F(BatchWorkTest, GroupsAreReadWhole) {
+    MadePlan made(
+        "select a.role_id as _id, count(*) as n, max(b.label) as top from user a left join label b "
+        "on b.user_id=a.id group by a.role_id"
+    );
+    rows_.update("user", {"1", "a", "2"}, {"1", "b", "3"});
+    rows_.update("user", {"2", "a", "7"}, {"2", "b", "7"});
+    rows_.update("label", {"5", "1", "x"}, {"5", "1", "y"});
+    EXPECT_THAT(
+        collect(made), ElementsAre("read whole 2", "read whole 3", "label 1 comes or goes (top)")
+    );
+}
+
 TEST_F(BatchWorkTest, MadeIdsAreReadBack) {
     MadePlan made("select concat('u_', a.id) as _id, a.name from user a");
     rows_.insert("user", {"1", "a", "2"});
