@@ -25,7 +25,7 @@ TEST(Rebuild, TheNewIndexIsMadeAsTheOldOne) {
     EXPECT_EQ(
         *body,
         R"({"mappings":{"properties":{"n":{"type":"long"}}},"settings":{"index":)"
-        R"({"number_of_shards":"1","analysis":{"analyzer":{}}}}})"
+        R"({"analysis":{"analyzer":{}},"number_of_shards":"1"}}})"
     );
     EXPECT_FALSE(new_index_body("{}").ok());
     EXPECT_FALSE(new_index_body("[").ok());
