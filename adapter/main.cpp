@@ -5,6 +5,7 @@
 #include "adapter/core/log_writer.h"
 #include "adapter/core/rest.h"
 #include "adapter/core/service.h"
+#include "adapter/es/es_writer.h"
 #include "adapter/rdb/rdb_writer.h"
 #include "protocol/base/log.h"
 #include "protocol/base/log_file.h"
@@ -36,6 +37,10 @@ constexpr std::chrono::milliseconds kStopGrace{4'000};
 // The one place where a kind of target is added.
 const core::WriterTable& writers() {
     static const core::WriterTable table{
+        {"es", es::make_es_writer},
+        {"es6", es::make_es_writer},
+        {"es7", es::make_es_writer},
+        {"es8", es::make_es_writer},
         {"logger", core::make_log_writer},
         {"rdb", rdb::make_rdb_writer},
     };

@@ -48,6 +48,7 @@ std::string to_text(const LoadState& state) {
         {"task", state.request.task},
         {"params", std::move(params)},
         {"truncate", state.request.truncate},
+        {"rebuild", state.request.rebuild},
         {"phase", kPhases.at(static_cast<size_t>(state.phase))},
         {"parts", std::move(parts)},
         {"replayed_until_ms", state.replayed_until_ms}
@@ -70,6 +71,7 @@ LoadState from_text(const boost::json::object& object) {
     state.request.task = std::string(object.at("task").as_string());
     state.request.params = texts(object.at("params"));
     state.request.truncate = object.at("truncate").as_bool();
+    state.request.rebuild = object.contains("rebuild") && object.at("rebuild").as_bool();
     const std::string_view phase = object.at("phase").as_string();
     for (size_t i = 0; i < kPhases.size(); ++i) {
         if (kPhases[i] == phase) state.phase = static_cast<LoadState::Phase>(i);
@@ -136,7 +138,8 @@ Result<LoadState> LoadStore::begin(const FullLoadRequest& request) {
         if (!before) return std::move(before).error();
         const bool same = *before && (*before)->phase != LoadState::Phase::Done &&
                           (*before)->request.params == request.params &&
-                          (*before)->request.truncate == request.truncate;
+                          (*before)->request.truncate == request.truncate &&
+                          (*before)->request.rebuild == request.rebuild;
         if (same) {
             state = std::move(**before);
         } else if (*before) {

@@ -215,6 +215,7 @@ Awaitable<HttpResponse> Rest::full_load(HttpRequest request, Parts parts) {
         for (const std::string_view one : split(trim(*params), ';')) load.params.emplace_back(one);
     }
     load.truncate = parameter(request, "truncate") == "true";
+    load.rebuild = parameter(request, "rebuild") == "true";
     load.restart = parameter(request, "restart") == "true";
 
     const std::shared_ptr<const Generation> generation = service_.generation();

@@ -46,6 +46,7 @@ struct FullLoadRequest {
     std::string task;
     std::vector<std::string> params;
     bool truncate = false;  // the target is emptied first
+    bool rebuild = false;   // into a new target, which takes the place of the one in use
     bool restart = false;   // from the start, also where an unfinished one could go on
 };
 

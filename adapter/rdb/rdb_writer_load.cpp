@@ -74,6 +74,11 @@ Awaitable<Result<core::FullLoadOutcome>> RdbWriter::full_load(core::FullLoadRequ
     if (mapping == nullptr) {
         co_return Error{Errc::NotFound, Retry::Never, "no mapping " + request.task};
     }
+    if (request.rebuild) {
+        co_return Error{
+            Errc::Unsupported, Retry::Never, "a table is not built anew: truncate=true empties it"
+        };
+    }
     auto state = load_store_.begin(request);
     if (!state) {
         co_return state.error();

@@ -1,0 +1,419 @@
+#include "adapter/es/es_writer.h"
+
+#include "adapter/core/json_text.h"
+#include "protocol/base/json.h"
+#include "protocol/net/asio.h"
+
+#include <algorithm>
+#include <functional>
+
+namespace obcanal::adapter::es {
+
+namespace {
+
+// Between two looks at an index of which a field is not known.
+constexpr std::chrono::milliseconds kLookPeriod{3'000};
+
+core::RefusedChange refused(const DocumentChange& change, std::string cause) {
+    core::RefusedChange letter;
+    letter.task = change.plan->task->task;
+    letter.cause = std::move(cause);
+    letter.dml = change.cause;
+    letter.row = change.row;
+    return letter;
+}
+
+std::string task_of(const BulkOp& op) { return op.target->plan->task->task + ": "; }
+
+}  // namespace
+
+Result<std::unique_ptr<core::Writer>> make_es_writer(const core::WriterContext& context) {
+    Result<EsOptions> options = read_es_options(context.adapter);
+    if (!options) return std::move(options).error();
+    Result<std::unique_ptr<EsClient>> client = EsClient::open(*options);
+    if (!client) return std::move(client).error();
+    std::unique_ptr<core::Writer> writer =
+        std::make_unique<EsWriter>(context, std::move(options).value(), std::move(client).value());
+    return writer;
+}
+
+EsWriter::EsWriter(
+    const core::WriterContext& context, EsOptions options, std::unique_ptr<EsClient> client
+)
+    : options_(std::move(options)),
+      destination_(context.destination),
+      strand_(context.strand),
+      mappings_(
+          context.mapping_dir(),
+          config::MappingOwner{context.adapter, context.destination, context.group},
+          context.placeholders,
+          &read_es_task
+      ),
+      dead_letters_(context.dead_letters),
+      client_(std::move(client)),
+      planner_(context.config, context.strand),
+      bulk_(*client_, options_.http.connections, context.strand, counts_),
+      loads_(context.config.data_dir, context.destination, context.group, context.adapter.key) {
+    for (const std::string& warning : options_.warnings) log_.warn(warning);
+}
+
+EsWriter::~EsWriter() = default;
+
+// -- mappings and indexes
+
+void EsWriter::load_mappings() {
+    auto refreshed = mappings_.refresh();
+    for (const Finding& finding : refreshed.findings) {
+        if (finding.severity == Finding::Severity::Error) {
+            log_.error(finding_text(finding));
+        } else {
+            log_.warn(finding_text(finding));
+        }
+    }
+    if (!refreshed.changed) return;
+    targets_.clear();
+    std::vector<const EsTask*> tasks;
+    for (const EsTask* const task : mappings_.mappings()) {
+        tasks.push_back(task);
+    }
+    planner_.set_tasks(tasks);
+}
+
+Awaitable<Result<void>> EsWriter::open() {
+    load_mappings();
+    indexes_.clear();
+    targets_.clear();
+    Result<void> connected = co_await client_->connect();
+    if (!connected) co_return connected;
+    if (!connected_) {
+        const EsServer& server = client_->server();
+        log_.info(
+            "connected",
+            {{"server", server.opensearch ? "OpenSearch" : "Elasticsearch"},
+             {"version", server.version}}
+        );
+        connected_ = true;
+    }
+    Result<void> taken = co_await take_up_rebuilds();
+    if (!taken) co_return taken;
+    co_return co_await planner_.open();
+}
+
+Awaitable<void> EsWriter::refresh() {
+    load_mappings();
+    co_await switch_rebuilt();
+}
+
+Awaitable<void> EsWriter::close() { co_return; }
+
+bool EsWriter::has_task(const std::string& task) const { return mappings_.find(task) != nullptr; }
+
+void EsWriter::stop() {
+    stopped_ = true;
+    client_->stop();
+    bulk_.stop();
+    planner_.stop();
+}
+
+Awaitable<Result<void>> EsWriter::look_at_index(std::string index, std::string type) {
+    KnownIndex known;
+    known.at = steady_now();
+    Result<IndexMapping> mapping = co_await client_->mapping(index, type);
+    if (mapping) {
+        known.mapping = std::move(mapping).value();
+    } else if (mapping.error().code != Errc::NotFound) {
+        co_return std::move(mapping).error();
+    }
+    indexes_.insert_or_assign(index, std::move(known));
+    co_return Result<void>();
+}
+
+Awaitable<Result<const DocumentTarget*>> EsWriter::target_of(const MappingPlan* plan) {
+    const auto found = targets_.find(plan);
+    if (found != targets_.end()) co_return found->second.get();
+    auto target = std::make_unique<DocumentTarget>();
+    target->plan = plan;
+    const auto rebuilt = overrides_.find(plan->task->index);
+    target->index = rebuilt == overrides_.end() ? plan->task->index : rebuilt->second;
+    if (client_->server().has_types()) {
+        target->type = plan->task->type.empty() ? "_doc" : plan->task->type;
+    }
+    if (!indexes_.contains(target->index)) {
+        Result<void> looked = co_await look_at_index(target->index, target->type);
+        if (!looked) co_return std::move(looked).error();
+    }
+    const IndexMapping& mapping = indexes_.at(target->index).mapping;
+    target->text = std::make_unique<DocumentText>(*plan, mapping, options_.zone);
+    const DocumentTarget* const made = target.get();
+    targets_.insert_or_assign(plan, std::move(target));
+    co_return made;
+}
+
+// Ops under way point to them.
+void EsWriter::retire_targets() {
+    for (auto& [plan, target] : targets_) retired_.push_back(std::move(target));
+    targets_.clear();
+}
+
+// Between batches: ops point to targets, and plans may have been made anew.
+void EsWriter::forget_targets() {
+    const SteadyTime now = steady_now();
+    for (const auto& [plan, target] : targets_) {
+        const auto known = indexes_.find(target->index);
+        if (known != indexes_.end() && target->text->has_unknown() &&
+            now - known->second.at >= kLookPeriod)
+            indexes_.erase(known);
+    }
+    targets_.clear();
+    retired_.clear();
+}
+
+// -- batches
+
+Awaitable<Result<void>> EsWriter::write(const core::DmlBatch& batch) {
+    only_task_ = batch.only_task;
+    fresh_ = false;
+    forget_targets();
+    Result<void> done = co_await write_batch(&batch);
+    co_await planner_.end();
+    if (stopped_ && !done) co_return Error{Errc::Stopped, Retry::Never, "stopped"};
+    if (!done) {
+        // Whatever is wrong may be put right there: look again.
+        indexes_.clear();
+        targets_.clear();
+        co_return done;
+    }
+    wrote_ = true;
+    if (!batch.dmls.empty() && batch.only_task.empty()) {
+        last_execute_ms_ = batch.dmls.back().execute_ms;
+    }
+    co_return done;
+}
+
+Awaitable<Result<void>> EsWriter::write_batch(const core::DmlBatch* batch) {
+    planner_.begin(*batch);
+    for (;;) {
+        std::vector<DocumentChange> changes;
+        const Result<bool> more = co_await planner_.next(changes);
+        if (!more) co_return more.error();
+        if (!*more) break;
+        Result<void> written = co_await write_changes(&changes);
+        if (!written) co_return written;
+    }
+    co_return Result<void>();
+}
+
+Awaitable<Result<void>> EsWriter::write_changes(const std::vector<DocumentChange>* changes) {
+    BulkWave wave;
+    for (const DocumentChange& change : *changes) {
+        if (!only_task_.empty() && change.plan->task->task != only_task_) continue;
+        Result<void> written = co_await write_change(&change, &wave);
+        if (!written) co_return written;
+    }
+    co_return co_await flush(&wave);
+}
+
+bool EsWriter::parks(const DocumentChange& change) const {
+    return change.plan->task->on_error == config::OnError::Park && only_task_.empty() &&
+           change.cause != nullptr;
+}
+
+Awaitable<Result<void>> EsWriter::write_change(const DocumentChange* change, BulkWave* wave) {
+    if (parks(*change) && dead_letters_.has_earlier(refused(*change, {}))) {
+        co_return co_await park(change, "waits behind an earlier change of its key");
+    }
+    const Result<const DocumentTarget*> target = co_await target_of(change->plan);
+    if (!target) co_return target.error();
+    const bool by_pk = change->plan->by_pk;
+    if (!by_pk && change->kind != ChangeKind::Truncate && wave->add(**target, *change)) {
+        co_return Result<void>();
+    }
+    Result<void> flushed = co_await flush(wave);
+    if (!flushed) co_return flushed;
+    if (change->kind == ChangeKind::Truncate) co_return co_await truncate(*target);
+    if (by_pk) co_return co_await write_by_pk(change);
+    // flush() may have made another target of it.
+    const Result<const DocumentTarget*> again = co_await target_of(change->plan);
+    if (!again) co_return again.error();
+    wave->add(**again, *change);
+    co_return Result<void>();
+}
+
+Awaitable<Result<void>> EsWriter::flush(BulkWave* wave) {
+    std::vector<DocumentChange> missing;
+    Result<void> sent = co_await send(wave, &missing);
+    if (!sent || missing.empty()) co_return sent;
+    co_return co_await write_missing(std::move(missing));
+}
+
+// `missing`: updates that found no document.
+Awaitable<Result<void>> EsWriter::send(BulkWave* wave, std::vector<DocumentChange>* missing) {
+    Result<void> sent = co_await bulk_.send(&wave->ops());
+    if (!sent) co_return sent;
+    std::vector<BulkOp> refused;
+    for (BulkOp& op : wave->ops()) {
+        if (op.outcome == ItemOutcome::Missing) missing->push_back(*op.changes.back());
+        if (op.outcome == ItemOutcome::Refused) refused.push_back(std::move(op));
+    }
+    wave->clear();
+    for (BulkOp& op : refused) {
+        Result<void> settled = co_await settle_refused(std::move(op));
+        if (!settled) co_return settled;
+    }
+    co_return sent;
+}
+
+Awaitable<Result<void>> EsWriter::write_missing(std::vector<DocumentChange> changes) {
+    Result<void> made = co_await planner_.make_whole(changes);
+    if (!made) co_return made;
+    BulkWave wave;
+    for (const DocumentChange& change : changes) {
+        if (change.kind == ChangeKind::Update) {
+            co_return Error{
+                Errc::Refused,
+                Retry::Backoff,
+                change.plan->task->task + ": _id " + change.id +
+                    " is missing, and its row is not "
+                    "known whole"
+            };
+        }
+        Result<void> added = co_await write_change(&change, &wave);
+        if (!added) co_return added;
+    }
+    co_return co_await flush(&wave);
+}
+
+// -- refusals
+
+// The index may be another than the one that the text was made for; then by what it is made of;
+// and then it is parked, or in the way.
+Awaitable<Result<void>> EsWriter::settle_refused(BulkOp op) {
+    if (!fresh_) {
+        fresh_ = true;
+        indexes_.clear();
+        retire_targets();
+    } else if (op.changes.size() - op.from == 1) {
+        const DocumentChange* const change = op.changes.back();
+        std::string cause = describe_op(op);
+        if (!parks(*change)) {
+            co_return Error{Errc::Refused, Retry::Backoff, task_of(op) + cause};
+        }
+        for (const DocumentChange* const earlier : op.changes) {
+            Result<void> parked = co_await park(earlier, cause);
+            if (!parked) co_return parked;
+        }
+        co_return Result<void>();
+    }
+    for (size_t i = op.from; i < op.changes.size(); ++i) {
+        Result<void> written = co_await write_alone(op.changes[i]);
+        if (!written) co_return written;
+    }
+    co_return Result<void>();
+}
+
+Awaitable<Result<void>> EsWriter::write_alone(const DocumentChange* change) {
+    BulkWave wave;
+    Result<void> added = co_await write_change(change, &wave);
+    if (!added) co_return added;
+    co_return co_await flush(&wave);
+}
+
+Awaitable<Result<void>> EsWriter::park(const DocumentChange* change, std::string cause) {
+    counts_.parked++;
+    const core::RefusedChange letter = refused(*change, std::move(cause));
+    Result<void> parked;
+    const std::function<void()> call = [&] { parked = dead_letters_.park(letter); };
+    co_await letters_lane_.run(call);
+    co_return parked;
+}
+
+// -- by query
+
+// Documents are found by the mapping's pk, and never made (client-adapter, 3.7).
+Awaitable<Result<void>> EsWriter::write_by_pk(const DocumentChange* change) {
+    const Result<const DocumentTarget*> target = co_await target_of(change->plan);
+    if (!target) co_return target.error();
+    const std::string& index = (*target)->index;
+    // What was written just now can't be found before.
+    Result<void> refreshed = co_await client_->refresh(index);
+    if (!refreshed) {
+        // Without an index there are no documents.
+        if (refreshed.error().code == Errc::NotFound) co_return Result<void>();
+        co_return refreshed;
+    }
+    std::string body = R"({"query":{"term":{)";
+    core::append_json_string(body, change->plan->task->pk);
+    body += R"(:{"value":)";
+    core::append_json_string(body, change->id);
+    body += R"-(}}},"script":{"lang":"painless","source":"ctx._source.putAll(params.doc)",)-";
+    body += R"("params":{"doc":)";
+    if (change->kind == ChangeKind::Delete) {
+        (*target)->text->append_nulls(body);
+    } else {
+        const std::vector<const DocumentChange*> changes{change};
+        const bool whole = change->kind == ChangeKind::Whole;
+        (*target)->text->append_fields(body, changes, whole);
+    }
+    body += "}}}";
+    const std::string path = "/" + url_encoded(index) + "/_update_by_query";
+    const Result<boost::json::value> reply = co_await client_->ask("POST", path, body);
+    if (!reply) {
+        const std::string cause = reply.error().detail;
+        const bool bad_row = cause.find("status 400") != std::string::npos;
+        if (bad_row && parks(*change)) co_return co_await park(change, cause);
+        const config::EsMapping& task = *change->plan->task;
+        co_return reply.error().in(task.task + ": " + task.pk + " " + change->id);
+    }
+    ++counts_.documents;
+    co_return Result<void>();
+}
+
+Awaitable<Result<void>> EsWriter::truncate(const DocumentTarget* target) {
+    const std::string index = target->index;
+    Result<void> refreshed = co_await client_->refresh(index);
+    if (!refreshed) {
+        if (refreshed.error().code == Errc::NotFound) co_return Result<void>();
+        co_return refreshed;
+    }
+    const std::string path = "/" + url_encoded(index) + "/_delete_by_query";
+    const Result<boost::json::value> reply =
+        co_await client_->ask("POST", path, R"({"query":{"match_all":{}}})");
+    if (!reply) co_return reply.error();
+    co_return Result<void>();
+}
+
+std::vector<std::string> EsWriter::tasks() const {
+    std::vector<std::string> names;
+    for (const EsTask* const task : mappings_.mappings()) names.push_back(task->task);
+    return names;
+}
+
+std::vector<core::WriterCounter> EsWriter::counters() const {
+    return {
+        {"es_documents", "Documents written, by one action each.", counts_.documents},
+        {"es_bulks", "Bulks that were answered.", counts_.bulks},
+        {"es_retried", "Actions that the server was too busy for, sent again.", counts_.tried_again
+        },
+        {"es_stale", "Actions whose document had a higher version.", counts_.stale},
+        {"es_missing", "Updates that found no document.", counts_.missing},
+        {"es_refused", "Actions that the server refused for a cause of their own.", counts_.refused
+        },
+        {"es_parked", "Changes that went to the dead letters.", counts_.parked},
+    };
+}
+
+Awaitable<Result<core::TaskCount>> EsWriter::count(std::string task) {
+    const EsTask* const mapping = mappings_.find(task);
+    if (mapping == nullptr) {
+        co_return Error{Errc::NotFound, Retry::Never, "no mapping " + task};
+    }
+    core::TaskCount result;
+    result.label_key = "esIndex";
+    result.label = mapping->index;
+    const Result<uint64_t> counted = co_await client_->count(mapping->index);
+    if (!counted) co_return counted.error();
+    result.count = *counted;
+    co_return result;
+}
+
+}  // namespace obcanal::adapter::es

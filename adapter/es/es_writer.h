@@ -1,0 +1,132 @@
+// The Elasticsearch and OpenSearch target: what a batch of row changes means for documents comes
+// from the planner, the bulk writes it; write() returns when the server has answered for every
+// document (client-adapter, 3). The pipeline's strand; stop() from any thread.
+#pragma once
+
+#include "adapter/config/owned_mappings.h"
+#include "adapter/core/load_progress.h"
+#include "adapter/core/load_state.h"
+#include "adapter/core/writer.h"
+#include "adapter/es/bulk.h"
+#include "adapter/es/document_planner.h"
+#include "adapter/es/es_client.h"
+#include "adapter/es/es_task.h"
+#include "protocol/base/clock.h"
+#include "protocol/base/log.h"
+#include "protocol/net/runtime.h"
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace obcanal::adapter::es {
+
+// A core::WriterFactory, of es, es6, es7 and es8: the server says what it is.
+Result<std::unique_ptr<core::Writer>> make_es_writer(const core::WriterContext& context);
+
+class EsWriter : public core::Writer {
+ public:
+    EsWriter(
+        const core::WriterContext& context, EsOptions options, std::unique_ptr<EsClient> client
+    );
+    ~EsWriter() override;
+
+    Awaitable<Result<void>> open() override;
+    Awaitable<Result<void>> write(const core::DmlBatch& batch) override;
+    Awaitable<void> refresh() override;
+    Awaitable<void> close() override;
+    bool has_task(const std::string& task) const override;
+    std::vector<std::string> tasks() const override;
+    Awaitable<Result<core::FullLoadOutcome>> full_load(core::FullLoadRequest request) override;
+    Result<void> announce_loads(const std::vector<core::FullLoadRequest>& requests) override;
+    std::vector<core::FullLoadRequest> unfinished_loads() const override;
+    std::optional<core::LoadFigures> load_figures() const override { return progress_.figures(); }
+    std::vector<core::WriterCounter> counters() const override;
+    Awaitable<Result<core::TaskCount>> count(std::string task) override;
+    void stop() override;
+
+ private:
+    // An index as it was when we looked, and when that was.
+    struct KnownIndex {
+        IndexMapping mapping;
+        SteadyTime at{};
+    };
+
+    // A rebuilt index that waits for the stream to catch up.
+    struct PendingSwitch {
+        core::LoadState state;
+        int64_t until_ms = 0;  // the source's time that the stream has to reach
+    };
+
+    void load_mappings();
+    Awaitable<Result<void>> write_batch(const core::DmlBatch* batch);
+    Awaitable<Result<void>> write_changes(const std::vector<DocumentChange>* changes);
+    Awaitable<Result<void>> write_change(const DocumentChange* change, BulkWave* wave);
+    Awaitable<Result<void>> flush(BulkWave* wave);
+    Awaitable<Result<void>> send(BulkWave* wave, std::vector<DocumentChange>* missing);
+    Awaitable<Result<void>> write_missing(std::vector<DocumentChange> changes);
+    Awaitable<Result<void>> settle_refused(BulkOp op);
+    Awaitable<Result<void>> write_alone(const DocumentChange* change);
+    Awaitable<Result<void>> park(const DocumentChange* change, std::string cause);
+    Awaitable<Result<void>> write_by_pk(const DocumentChange* change);
+    Awaitable<Result<void>> truncate(const DocumentTarget* target);
+
+    Awaitable<Result<const DocumentTarget*>> target_of(const MappingPlan* plan);
+    Awaitable<Result<void>> look_at_index(std::string index, std::string type);
+    // And what is known of indexes of which a field is not, for another look.
+    void forget_targets();
+    void retire_targets();
+    bool parks(const DocumentChange& change) const;
+
+    // -- es_load.cpp
+    Awaitable<Result<void>> on_disk(std::function<Result<void>()> work);
+    Awaitable<Result<void>> load_index(core::LoadState* state, std::string index);
+    Awaitable<Result<void>> load_task(
+        core::LoadState* state, std::string task, std::string condition
+    );
+    Awaitable<void> read_ahead(
+        std::string task,
+        std::string condition,
+        std::vector<std::string> after_key,
+        size_t limit,
+        Result<LoadedDocuments>* to
+    );
+    Awaitable<Result<core::FullLoadOutcome>> end_load(
+        core::LoadState state, std::string index, Result<void> done
+    );
+    Awaitable<Result<void>> begin_rebuild(core::LoadState* state, std::string index);
+    Awaitable<void> drop_rebuild(core::LoadState* state, std::string index);
+    Awaitable<Result<void>> take_up_rebuilds();
+    Awaitable<void> switch_rebuilt();
+    Awaitable<Result<void>> switch_alias(std::string index);
+
+    const EsOptions options_;
+    const std::string destination_;
+    const Executor strand_;
+    config::OwnedMappings<EsTask> mappings_;
+    core::DeadLetters& dead_letters_;
+    BlockingLane letters_lane_;  // for what dead letters and states block on the disk
+    std::unique_ptr<EsClient> client_;
+    DocumentPlanner planner_;
+    BulkCounts counts_;
+    Bulk bulk_;
+    std::map<std::string, KnownIndex> indexes_;
+    std::map<const MappingPlan*, std::unique_ptr<DocumentTarget>> targets_;
+    std::vector<std::unique_ptr<DocumentTarget>> retired_;  // of this batch
+    std::string only_task_;  // of the batch: a dead letter that is tried again
+    core::LoadStore loads_;
+    core::LoadProgress progress_;
+    std::map<std::string, std::string> overrides_;  // index of a mapping -> the one being rebuilt
+    std::map<std::string, PendingSwitch> pending_;  // by index of the mapping
+    int64_t last_execute_ms_ = 0;                   // of what was written last
+    bool wrote_ = false;                            // since the last refresh()
+    bool connected_ = false;
+    bool fresh_ = false;  // indexes were looked at again because this batch was refused
+    std::atomic<bool> stopped_{false};
+    Logger log_{"es"};
+};
+
+}  // namespace obcanal::adapter::es
