@@ -43,6 +43,7 @@ class Cluster:
         self.source = lab.LogproxySource(scratch, net) if options.source == "logproxy" else lab.Source(scratch, net)
         clock = not options.sanitized and os.path.exists(lab.FAKETIME)
         self.java, self.away = options.servers == "java", options.away
+        self.source.alters = not self.java  # of which each Java server has a history of its own
         make = lab.JavaNode if self.java else lab.Node
         self.nodes = [make(scratch, net, name, self.ensemble, self.source, options.session, clock) for name in ("one", "two")]
         self.follower = lab.Follower(scratch, net, self.ensemble, self.source)

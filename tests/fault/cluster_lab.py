@@ -113,6 +113,7 @@ class Source:
     def __init__(self, scratch, network):
         self.host, self.data, self.log = network.host("source"), os.path.join(scratch.path, "mariadb"), os.devnull
         os.chmod(scratch.path, 0o755)
+        self.alters = True
         self.written = []  # seconds since the epoch at which row n+1 was committed
         self.ending = threading.Event()
         self.writer = threading.Thread(target=self.write, daemon=True)
@@ -161,7 +162,7 @@ class Source:
         wide = False
         while not self.ending.wait(0.05):
             number = len(self.written) + 1
-            if number % 100 == 0:
+            if number % 100 == 0 and self.alters:
                 sql("ALTER TABLE shop.t " + ("DROP extra" if wide else "ADD extra INT DEFAULT 77 FIRST"))
                 wide = not wide
             sql("INSERT INTO shop.t (id, v) VALUES (%d, 'row %d')" % (number, number))
