@@ -349,6 +349,7 @@ Result<void> DocumentReader::add_removed(
     if (gone.empty()) return {};
     if (plan.id_is_column && plan.parent_is_column) {
         for (const KeyWork* key : gone) {
+            if (key->key.front().is_null()) continue;  // the id of no document
             DocumentChange& change = make(*key);
             change.id = key->key.front().text;
             if (plan.parent_field) change.routing = key->key[plan.parent_key].text;

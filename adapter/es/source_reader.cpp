@@ -12,6 +12,8 @@ namespace {
 constexpr uint32_t kLockSeconds = 10;
 constexpr uint32_t kLockTimeout = 1205;
 constexpr uint32_t kDeadlock = 1213;
+constexpr uint32_t kGoneAway = 2006;
+constexpr uint32_t kLostInQuery = 2013;
 
 size_t index_of(int which) { return static_cast<size_t>(which); }
 
@@ -76,31 +78,58 @@ void SourceReader::interrupt() {
 
 void SourceReader::resume() {
     const std::lock_guard lock(mutex_);
+    if (!interrupted_) return;
     interrupted_ = false;
+    for (auto& session : sessions_) session.reset();
+}
+
+// Once more, with a new session, where an old one has ended meanwhile and nothing came of it.
+SourceReader::Failure SourceReader::run(
+    Session which, const std::function<Failure(client::MysqlSession&)>& call, Error& error
+) {
+    for (;;) {
+        const bool fresh = sessions_[index_of(static_cast<int>(which))] == nullptr;
+        Result<client::MysqlSession*> opened = session(which);
+        if (!opened) {
+            error = std::move(opened).error();
+            return client::SqlFailure();
+        }
+        const Failure failed = call(**opened);
+        if (!failed) return {};
+        if (failed->lost) drop(which);
+        error = core::source_error("srcDataSources." + source_.key, *failed);
+        const bool over = failed->code == kGoneAway || failed->code == kLostInQuery;
+        if (!over || fresh || touched_) return failed;
+    }
 }
 
 Result<void> SourceReader::read(
     const std::string& sql, const RowFunction& row, const std::string& what, Session which
 ) {
-    Result<client::MysqlSession*> opened = session(which);
-    if (!opened) return std::move(opened).error().in(what);
     std::vector<client::SqlColumn> columns;
-    const auto each = [&](Row cells) { return row(columns, cells); };
-    const auto failed = (*opened)->stream_typed(sql, each, columns);
-    if (!failed) return {};
-    if (failed->lost) drop(which);
-    return core::source_error(what, *failed);
+    touched_ = false;
+    const auto each = [&](Row cells) {
+        touched_ = true;
+        return row(columns, cells);
+    };
+    Error error;
+    const auto call = [&](client::MysqlSession& session) {
+        return session.stream_typed(sql, each, columns);
+    };
+    if (run(which, call, error)) return std::move(error).in(what);
+    return {};
 }
 
 Result<void> SourceReader::describe_result(
     const std::string& sql, std::vector<client::SqlColumn>& columns, const std::string& what
 ) {
-    Result<client::MysqlSession*> opened = session(Session::Main);
-    if (!opened) return std::move(opened).error().in(what);
-    const auto failed = (*opened)->stream_typed(sql, [](Row) { return true; }, columns);
-    if (!failed) return {};
-    if (failed->lost) drop(Session::Main);
-    return core::source_error(what, *failed);
+    touched_ = false;
+    Error error;
+    const auto call = [&](client::MysqlSession& session) {
+        return session.stream_typed(sql, [](Row) { return true; }, columns);
+    };
+    if (run(Session::Main, call, error)) return std::move(error).in(what);
+    return {};
 }
 
 Result<core::SourceTable> SourceReader::describe(
@@ -108,17 +137,26 @@ Result<core::SourceTable> SourceReader::describe(
 ) {
     Result<std::string> of = database.empty() ? schema() : Result<std::string>(database);
     if (!of) return std::move(of).error();
-    Result<client::MysqlSession*> opened = session(Session::Main);
-    if (!opened) return std::move(opened).error();
-    Result<core::SourceTable> described = core::describe_source(**opened, *of, table);
-    if (!described && described.error().code == Errc::Closed) drop(Session::Main);
+    core::SourceTable described;
+    touched_ = false;
+    Error error;
+    const auto call = [&](client::MysqlSession& session) -> Failure {
+        Result<core::SourceTable> found = core::describe_source(session, *of, table);
+        if (found) {
+            described = std::move(*found);
+            return {};
+        }
+        client::SqlFailure failed;
+        failed.lost = found.error().code == Errc::Closed;
+        failed.code = failed.lost ? kGoneAway : 0;
+        failed.text = found.error().detail;
+        return failed;
+    };
+    if (run(Session::Main, call, error)) return error;
     return described;
 }
 
 Result<void> SourceReader::await_visible(const core::Dml& dml, const core::DmlRow& row) {
-    Result<client::MysqlSession*> opened = session(Session::Main);
-    if (!opened) return std::move(opened).error();
-    if (!commits_late_) return {};
     std::string key;
     for (size_t i = 0; i < dml.columns.size(); ++i) {
         if (!dml.columns[i].key) continue;
@@ -131,17 +169,18 @@ Result<void> SourceReader::await_visible(const core::Dml& dml, const core::DmlRo
     }
     if (key.empty()) return {};  // no key, no lock of this row alone
     // The commit holds the row's lock until it can be seen.
+    const std::string sql = "SELECT 1 FROM " + quote_name(dml.database) + "." +
+                            quote_name(dml.table) + " WHERE " + key + " LOCK IN SHARE MODE";
+    touched_ = false;
     client::SqlRows rows;
-    const auto failed = (*opened)->query(
-        "SELECT 1 FROM " + quote_name(dml.database) + "." + quote_name(dml.table) + " WHERE " +
-            key + " LOCK IN SHARE MODE",
-        rows
-    );
+    Error error;
+    const auto call = [&](client::MysqlSession& session) -> Failure {
+        if (!commits_late_) return {};
+        return session.query(sql, rows);
+    };
+    const Failure failed = run(Session::Main, call, error);
     if (!failed) return {};
-    if (failed->lost) {
-        drop(Session::Main);
-        return core::source_error("srcDataSources." + source_.key, *failed);
-    }
+    if (failed->lost || failed->code == 0) return error;
     // Held for so long by one that came after it.
     if (failed->code == kLockTimeout || failed->code == kDeadlock) return {};
     if (gate_.pass() >= 0) {

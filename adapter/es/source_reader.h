@@ -15,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -52,6 +53,12 @@ class SourceReader {
     void interrupt();
 
  private:
+    using Failure = std::optional<client::SqlFailure>;
+
+    // `error` says why, where it fails; a code of 0: there is no session.
+    Failure run(
+        Session which, const std::function<Failure(client::MysqlSession&)>& call, Error& error
+    );
     Result<client::MysqlSession*> session(Session which);
     void drop(Session which);
     Result<void> set_up(client::MysqlSession& session);
@@ -60,6 +67,7 @@ class SourceReader {
     std::mutex mutex_;  // the pointers, for interrupt()
     std::array<std::unique_ptr<client::MysqlSession>, 2> sessions_;
     bool interrupted_ = false;
+    bool touched_ = false;      // rows of the statement were handed on
     bool commits_late_ = true;  // events may come before their transaction can be seen
     Logger log_{"es"};
     LogGate gate_{std::chrono::seconds(60)};
