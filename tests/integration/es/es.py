@@ -1,11 +1,14 @@
 """es.py VERSION [SCENARIO...]: obcanal-adapter from a real MariaDB into a real Elasticsearch or OpenSearch.
 
 simple   one table: inserts, updates, deletes, moved keys, values of every type, upsert, missing documents, constants
+load     full loads, with a condition too, and an index that is built anew while rows change
 refused  documents that the index refuses: in the way, parked, and tried again
 """
+import json
 import os
 import subprocess
 import sys
+import threading
 
 from es_run import Elasticsearch, Run, obcanal
 
@@ -120,6 +123,41 @@ def refused(scratch, version, es):
     print("%s: refused: parked, tried again, blocked" % version)
 
 
+def rows_of(run):
+    return {row[0]: row[1] for row in run.sql("SELECT id, name FROM user")}
+
+
+def names_in(es):
+    return {key: source["name"] for key, source in es.documents("users").items()}
+
+
+def load(scratch, version, es):
+    es.create("users", {"name": {"type": "keyword"}, "c_time": {"type": "date"}})
+    run = Run(scratch, version, {"users": U0 + "etlCondition: \"where a.c_time>={}\""}, es=es)
+    run.sql("CREATE TABLE user (id int PRIMARY KEY, name varchar(40), c_time datetime);"
+            "INSERT INTO user SELECT seq, concat('n', seq), date_add('2024-01-01', INTERVAL seq SECOND) FROM seq_1_to_9000")
+    run.adapter.start()
+    run.wait_written()
+    es.ask("DELETE", "/users")
+    es.create("users", {"name": {"type": "keyword"}, "c_time": {"type": "date"}})
+    reply = json.loads(run.adapter.ask("POST", "/etl/es/users.yml?params=2024-01-01%2000:00:11")[1])
+    equal("with a condition", (reply["succeeded"], len(es.documents("users"))), (True, 8990))
+    reply = json.loads(run.adapter.ask("POST", "/etl/es/users.yml")[1])
+    equal("all of it", (reply["succeeded"], names_in(es)), (True, rows_of(run)))
+
+    changing = threading.Thread(target=run.sql, args=(
+        "".join("UPDATE user SET name='c%d' WHERE id=%d; DELETE FROM user WHERE id=%d; INSERT INTO user VALUES (%d,'i',NULL);"
+                % (i, i, 9000 - i, 10000 + i) for i in range(1, 1500)),))
+    changing.start()
+    reply = json.loads(run.adapter.ask("POST", "/etl/es/users.yml?rebuild=true")[1])
+    equal("rebuilt", reply["succeeded"], True)
+    changing.join()
+    obcanal.wait_until(lambda: "users" in str(es.ask("GET", "/_alias/users", check=False)), lambda: run.adapter.text()[-3000:], 60)
+    run.wait_written()
+    equal("behind the alias", names_in(es), rows_of(run))
+    print("%s: load: whole, with a condition, rebuilt under changes" % version)
+
+
 def main():
     version = sys.argv[1]
     scenarios = sys.argv[2:] or SCENARIOS
@@ -131,7 +169,7 @@ def main():
             es.clear()
 
 
-SCENARIOS = {"simple": simple, "refused": refused}
+SCENARIOS = {"simple": simple, "refused": refused, "load": load}
 
 
 if __name__ == "__main__":

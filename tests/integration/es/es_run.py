@@ -44,6 +44,7 @@ class Elasticsearch:
 
     def kill(self):
         self.stop("--kill")
+        obcanal.wait_until(lambda: not obcanal.port_open(self.port), "the killed node's port to be free")
 
     @property
     def pid(self):
