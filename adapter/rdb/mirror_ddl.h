@@ -4,20 +4,20 @@
 
 #include "adapter/config/jdbc_url.h"
 #include "adapter/core/dml.h"
+#include "protocol/base/result.h"
 
 #include <string>
+#include <vector>
 
 namespace obcanal::adapter::rdb {
 
 struct MirrorStatement {
-    std::string database;  // selected before
-    std::string sql;
+    std::string database;            // selected before
+    std::string sql;                 // empty: nothing to do
+    std::vector<std::string> notes;  // what was left out of it
 };
 
-MirrorStatement mirror_statement(const core::Dml& dml, config::SqlFamily family);
-
-// Names in backticks become names in double quotes; texts and comments stay as they are, except
-// that a backslash in a text becomes what it stands for.
-std::string with_double_quotes(std::string_view sql);
+// An Error names what the dialect has not.
+Result<MirrorStatement> mirror_statement(const core::Dml& dml, config::SqlFamily family);
 
 }  // namespace obcanal::adapter::rdb

@@ -8,6 +8,12 @@ namespace obcanal::adapter::rdb {
 using config::RdbMapping;
 using core::Dml;
 
+namespace {
+
+const std::vector<std::string> kNothing;
+
+}  // namespace
+
 Awaitable<Result<void>> RdbWriter::apply_ddl(const Dml& dml) {
     // Of DDL the target's position is stored with what follows it.
     const bool again = after_load_ || (mark_ && covered_ ? behind_mark_ : may_be_written(dml));
@@ -82,10 +88,10 @@ Awaitable<Result<void>> RdbWriter::mirror_ddl(const Dml& dml, bool again) {
             }
             continue;
         }
-        const MirrorStatement statement = mirror_statement(dml, options_.url.family);
+        const auto statement = mirror_statement(dml, options_.url.family);
         std::string applied;
         const Lane::Call call = [&](TargetSession& session) -> Outcome {
-            Outcome failed = session.execute_ddl(statement.database, statement.sql);
+            Outcome failed = session.execute_ddl(statement->database, statement->sql);
             if (failed &&
                 (failed->cause == Cause::Idle || (failed->cause == Cause::Applied && again))) {
                 applied = failed->text;
@@ -93,9 +99,19 @@ Awaitable<Result<void>> RdbWriter::mirror_ddl(const Dml& dml, bool again) {
             }
             return failed;
         };
-        log_.info("DDL", {{"task", mapping->task}, {"sql", printable(statement.sql)}});
-        const std::string what = mapping->task + ": DDL \"" + printable(statement.sql) + "\"";
-        Result<void> done = co_await lanes_.front()->run(call, what);
+        log_.info("DDL", {{"task", mapping->task}, {"sql", printable(dml.sql)}});
+        Result<void> done;
+        const std::string what = mapping->task + ": DDL \"" + printable(dml.sql) + "\"";
+        if (!statement) {
+            done = Error{Errc::Refused, Retry::Backoff, what + ": " + statement.error().detail};
+        } else if (!statement->sql.empty()) {
+            done = co_await lanes_.front()->run(call, what);
+        }
+        for (const std::string& left : statement ? statement->notes : kNothing) {
+            log_.warn(
+                "left out of a DDL: no row depends on it", {{"task", mapping->task}, {"what", left}}
+            );
+        }
         if (!applied.empty()) {
             log_.warn("DDL was applied before", {{"task", mapping->task}, {"answer", applied}});
         }

@@ -1,8 +1,8 @@
 // ALTER TABLE's items upon a table's columns. Pure functions over a TokenReader, any thread.
 #pragma once
 
+#include "protocol/mysql/sql_tokens.h"
 #include "server/schema/names.h"
-#include "server/schema/sql_tokens.h"
 #include "server/schema/table_definition.h"
 
 #include <optional>
@@ -10,6 +10,8 @@
 #include <string_view>
 
 namespace obcanal::schema {
+
+using mysql::TokenReader;
 
 struct AlterOutcome {
     std::optional<TableName> renamed_to;

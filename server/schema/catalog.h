@@ -6,7 +6,7 @@
 #include "server/schema/definition_source.h"
 #include "server/schema/log_point.h"
 #include "server/schema/names.h"
-#include "server/schema/sql_tokens.h"
+#include "protocol/mysql/sql_tokens.h"
 #include "server/schema/table_definition.h"
 
 #include <map>

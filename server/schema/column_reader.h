@@ -2,7 +2,7 @@
 // Pure functions over a TokenReader, any thread.
 #pragma once
 
-#include "server/schema/sql_tokens.h"
+#include "protocol/mysql/sql_tokens.h"
 #include "server/schema/table_definition.h"
 
 #include <optional>
@@ -11,6 +11,10 @@
 #include <vector>
 
 namespace obcanal::schema {
+
+using mysql::Token;
+using mysql::TokenKind;
+using mysql::TokenReader;
 
 // No server has tables with more.
 inline constexpr size_t kMostColumns = 4096;

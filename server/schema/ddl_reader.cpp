@@ -1,8 +1,8 @@
 #include "server/schema/ddl_reader.h"
 
 #include "protocol/base/text.h"
+#include "protocol/mysql/sql_tokens.h"
 #include "server/schema/names.h"
-#include "server/schema/sql_tokens.h"
 
 #include <algorithm>
 #include <array>
@@ -11,6 +11,9 @@
 #include <utility>
 
 namespace obcanal::schema {
+
+using mysql::Token;
+using mysql::TokenKind;
 namespace {
 
 using canal::EventType;

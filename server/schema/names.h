@@ -1,13 +1,15 @@
 // Names of tables as statements write them, for the readers of this folder.
 #pragma once
 
-#include "server/schema/sql_tokens.h"
+#include "protocol/mysql/sql_tokens.h"
 
 #include <optional>
 #include <string>
 #include <string_view>
 
 namespace obcanal::schema {
+
+using mysql::TokenReader;
 
 struct TableName {
     std::string schema;

@@ -73,6 +73,7 @@ class SqlProxy:
         self.armed = {}     # fault: how many of them are still to come
         self.skip = 0       # statements that pass before an armed EXECUTE
         self.done = {}      # fault: how many came
+        self.marked = None  # bytes of a statement whose answer is lost
         self.threads = []
         self.log = ""
         thread = threading.Thread(target=self.accept, daemon=True)
@@ -83,6 +84,19 @@ class SqlProxy:
         with self.lock:
             self.armed[fault] = self.armed.get(fault, 0) + count
             self.skip = skip
+
+    def lose_answer_of(self, text):
+        """The next statement with these bytes is executed, and nobody hears of it: came(text)."""
+        with self.lock:
+            self.marked = text
+
+    def loses(self, packet):
+        with self.lock:
+            if self.marked is None or self.marked not in packet:
+                return False
+            self.done[self.marked.decode()] = 1
+            self.marked = None
+            return True
 
     def disarm(self):
         with self.lock:
@@ -144,6 +158,8 @@ class SqlProxy:
                         if self.fires(COMMIT):
                             return
                         lose_answer = self.fires(ANSWER)
+                    elif self.loses(packet):
+                        lose_answer = True
                     elif packets.is_statement(packet) and self.fires(EXECUTE):
                         server.sendall(packet[:len(packet) // 2])
                         return

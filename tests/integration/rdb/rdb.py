@@ -1,5 +1,6 @@
-"""rdb.py TARGET [--operations N] [--seed S]: obcanal-adapter from a real MariaDB into TARGET (mariadb, 5.7, 8.0, seekdb, postgres):
-the matrix of types and N random operations; every table of the target equals the source's.
+"""rdb.py TARGET [--operations N] [--seed S] [--mirror]: obcanal-adapter from a real MariaDB into TARGET (mariadb, 5.7, 8.0, seekdb, postgres):
+the matrix of types and N random operations; every table of the target equals the source's. --mirror: DDL is mirrored
+into PostgreSQL too, where tables are mapped otherwise.
 """
 import argparse
 import os
@@ -15,9 +16,10 @@ def main():
     parser.add_argument("target")
     parser.add_argument("--operations", type=int, default=1500)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--mirror", action="store_true")
     arguments = parser.parse_args()
     with obcanal.Scratch("rdb-" + arguments.target) as scratch:
-        run = Run(scratch, arguments.target)
+        run = Run(scratch, arguments.target, mirror=arguments.mirror)
         run.adapter.start()
         run.create_tables()
         run.source.sql("USE mytest;" + MATRIX)

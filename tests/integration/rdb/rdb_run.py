@@ -108,7 +108,7 @@ class MysqlFamily:
         self.database.stop(*how)
 
     def rows(self, table, kinds):
-        return mysql_rows(self.database, table, kinds)
+        return mysql_rows(self.database, table.split(".")[-1], kinds)
 
 
 class Postgres:
@@ -151,7 +151,8 @@ class Postgres:
         return "jdbc:postgresql://127.0.0.1:%d/postgres%s" % (port or self.port, "?" + parameters if parameters else "")
 
     def rows(self, table, kinds):
-        def expression(name, kind):
+        def expression(column, kind):
+            name = '"%s"' % column.replace('"', '""')
             if kind in ("binary", "varbinary", "blob"):
                 return "upper(encode(%s,'hex'))" % name
             if kind == "json":
@@ -159,7 +160,7 @@ class Postgres:
             if kind in TEXT:
                 return "upper(encode(convert_to(%s,'UTF8'),'hex'))" % name
             if kind == "bit":
-                return ("%s::int::text" if name == "b1" else "%s::text") % name
+                return ("%s::int::text" if column == "b1" else "%s::text") % name
             if kind in ("datetime", "timestamp"):
                 return "to_char(%s,'YYYY-MM-DD HH24:MI:SS.US')" % name
             if kind == "time":
@@ -170,9 +171,10 @@ class Postgres:
 
 
 def mysql_rows(database, table, kinds, source_of_postgres=False):
-    def expression(name, kind):
+    def expression(column, kind):
+        name = "`%s`" % column.replace("`", "``")
         if source_of_postgres and kind == "bit":
-            return "LPAD(BIN(%s),%s,'0')" % (name, {"b1": 1, "b8": 8, "b64": 64}[name])
+            return "LPAD(BIN(%s),%s,'0')" % (name, {"b1": 1, "b8": 8, "b64": 64}[column])
         if source_of_postgres and kind in ("datetime", "timestamp"):
             return "DATE_FORMAT(%s,'%%Y-%%m-%%d %%H:%%i:%%s.%%f')" % name
         if source_of_postgres and kind == "time":
@@ -264,14 +266,15 @@ class Run:
     each mapping file. `tables`: further tables, {name: (columns at the source, columns at a PostgreSQL target)}, with the key id."""
 
     def __init__(self, scratch, make, properties=None, concurrent=True, mapping="", source_arguments=(), proxy=None, tables=None,
-                 target_arguments=(), small_disk=None, parameters=None):
+                 target_arguments=(), small_disk=None, parameters=None, mirror=False):
         self.small_disk = SmallDisk(scratch, os.path.join(scratch.path, "target"), small_disk) if small_disk else None
         self.scratch, self.make = scratch, make
         self.tables = {**TABLES, **(tables or {})}
         self.source = live.Database(scratch, "mariadb", name="source", arguments=source_arguments).start().user()
         self.target = Postgres(scratch, target_arguments) if make == "postgres" else MysqlFamily(scratch, make, target_arguments)
         self.proxy = scratch.keep(proxy(self.target.port, self.target.family)) if proxy else None
-        self.mirror = self.target.family == "mysql"
+        self.mirror = mirror or self.target.family == "mysql"
+        self.schema = "mytest." if self.mirror else ""
         self.server = live.server(scratch, self.source).start()
         live.streaming(self.server)
         outer = [{"name": "rdb", "key": "target", "properties": {
@@ -300,7 +303,7 @@ class Run:
         """Until the target has what the source has committed by now."""
         self.marks += 1
         self.source.sql("INSERT INTO mytest.marker VALUES (%d)" % self.marks)
-        place = "mytest.marker" if self.mirror else "marker"
+        place = self.schema + "marker"
 
         def there():
             try:
@@ -314,17 +317,18 @@ class Run:
         kinds, count = {}, 0
         for table, name, kind in self.source.sql("SELECT TABLE_NAME,COLUMN_NAME,DATA_TYPE FROM information_schema.COLUMNS WHERE"
                                                  " TABLE_SCHEMA='mytest' ORDER BY TABLE_NAME,ORDINAL_POSITION"):
-            kinds.setdefault(table, []).append(("`%s`" % name.replace("`", "``") if self.mirror else name,
-                                                "json" if (table, name) == ("types", "j") else kind))
+            kinds.setdefault(table, []).append((name, "json" if (table, name) == ("types", "j") else kind))
         for table, columns in kinds.items():
-            mine, theirs = mysql_rows(self.source, table, columns, not self.mirror), self.target.rows(table, columns)
+            mine = mysql_rows(self.source, table, columns, self.target.family == "postgres")
+            theirs = self.target.rows(self.schema + table, columns)
             if mine != theirs:
                 missing = [row for row in mine if row not in theirs][:3]
                 extra = [row for row in theirs if row not in mine][:3]
                 raise RuntimeError("table %s: %d rows instead of %d; missing %r, extra %r" % (table, len(theirs), len(mine), missing, extra))
             count += len(mine)
         if self.mirror:
-            there = {row[0] for row in self.target.sql("SHOW TABLES FROM mytest")} - {"canal_adapter_position"}
+            there = {row[0] for row in self.target.sql("SELECT table_name FROM information_schema.tables WHERE table_schema='mytest'")}
+            there -= {"canal_adapter_position"}
             if there != set(kinds):
                 raise RuntimeError("tables %r instead of %r" % (sorted(there), sorted(kinds)))
         return count

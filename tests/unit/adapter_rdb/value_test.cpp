@@ -1,6 +1,5 @@
 #include "adapter/rdb/value.h"
 
-#include "adapter/rdb/mirror_ddl.h"
 #include "adapter/rdb/position.h"
 #include "adapter/rdb/sql_text.h"
 #include "made.h"
@@ -120,21 +119,6 @@ TEST(Position, CoversWhatStandsBeforeIt) {
     EXPECT_FALSE(covered.covers(at("mysql-bin.000009", 700)));
     EXPECT_FALSE(covered.covers(at("mysql-bin.000010", 4)));
     EXPECT_EQ(compare_place("mysql-bin.1000000", 4, {"mysql-bin.999999", 9, 1}), 1);
-}
-
-TEST(MirrorDdl, QuotesAreThoseOfTheTarget) {
-    EXPECT_EQ(
-        with_double_quotes(
-            "CREATE TABLE `a``b\"c` (x int DEFAULT '`it''s`' COMMENT \"a\\'b\") -- `x`\n"
-        ),
-        "CREATE TABLE \"a`b\"\"c\" (x int DEFAULT '`it''s`' COMMENT 'a''b') -- `x`\n"
-    );
-    core::Dml dml;
-    dml.database = "d";
-    dml.ddl_schema = "s";
-    dml.sql = "ALTER TABLE `t` ADD c int";
-    EXPECT_EQ(mirror_statement(dml, SqlFamily::Mysql).sql, dml.sql);
-    EXPECT_EQ(mirror_statement(dml, SqlFamily::Mysql).database, "s");
 }
 
 }  // namespace

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-namespace obcanal::schema {
+namespace obcanal::mysql {
 
 enum class TokenKind : uint8_t {
     End,
@@ -73,4 +73,4 @@ class TokenReader {
     Token token_;
 };
 
-}  // namespace obcanal::schema
+}  // namespace obcanal::mysql

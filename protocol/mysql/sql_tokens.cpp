@@ -1,10 +1,10 @@
-#include "server/schema/sql_tokens.h"
+#include "protocol/mysql/sql_tokens.h"
 
 #include "protocol/base/text.h"
 
 #include <utility>
 
-namespace obcanal::schema {
+namespace obcanal::mysql {
 namespace {
 
 bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r') || c == '\0'; }
@@ -164,4 +164,4 @@ void TokenReader::advance() {
     token_ = Token{kind, sql_.substr(begin, at_ - begin), begin};
 }
 
-}  // namespace obcanal::schema
+}  // namespace obcanal::mysql
