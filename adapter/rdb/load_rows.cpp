@@ -61,7 +61,7 @@ void LoadRows::take_raw_bytes(SqlPlan& plan) {
     for (std::vector<PlanColumn>* columns : {&plan.columns, &plan.key, &plan.match}) {
         for (PlanColumn& column : *columns) {
             Decode& decode = column.rule.decode;
-            if (decode == Decode::Bytes) {
+            if (decode == Decode::Bytes || decode == Decode::Geometry) {
                 decode = Decode::None;
             } else if (decode == Decode::Ewkb) {
                 decode = Decode::RawEwkb;

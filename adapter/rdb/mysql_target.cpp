@@ -41,6 +41,14 @@ std::string constraint_of(const std::string& text) {
     return dot == std::string::npos ? name : name.substr(dot + 1);
 }
 
+// Strict, but with what a source may hold: zero dates, 31st of February, 0 in AUTO_INCREMENT.
+constexpr std::string_view kStrictMode =
+    "SET SESSION sql_mode='STRICT_TRANS_TABLES,ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO,"
+    "NO_ENGINE_SUBSTITUTION'";
+constexpr std::string_view kLenientMode =
+    "SET SESSION sql_mode='ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION'";
+constexpr std::string_view kTruncated = "1265";
+
 bool is_one_of(std::span<const uint32_t> codes, uint32_t code) {
     return std::ranges::find(codes, code) != codes.end();
 }
@@ -98,10 +106,7 @@ Result<std::unique_ptr<TargetSession>> MysqlTarget::open(
 }
 
 Outcome MysqlTarget::set_up(const config::JdbcUrl& url) {
-    // Strict, but with what a source may hold: zero dates, 31st of February, 0 in AUTO_INCREMENT.
-    std::string sql =
-        "SET SESSION sql_mode='STRICT_TRANS_TABLES,ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO,"
-        "NO_ENGINE_SUBSTITUTION',autocommit=0";
+    std::string sql = std::string(kStrictMode) + ",autocommit=0";
     const std::string_view variables = parameter(url, "sessionVariables");
     if (!variables.empty()) {
         sql += "," + std::string(variables);
@@ -110,12 +115,16 @@ Outcome MysqlTarget::set_up(const config::JdbcUrl& url) {
         return failed;
     }
     std::vector<SqlRow> rows;
-    if (auto failed = query("SELECT @@max_allowed_packet,@@binlog_format", rows)) {
+    if (auto failed =
+            query("SELECT @@max_allowed_packet,@@binlog_format,@@version_comment", rows)) {
         return failed;
     }
     if (!rows.empty()) {
         const auto packet = parse_uint(text_of(rows[0][0]));
         packet_ = std::min<size_t>(kStatementLimit, packet.value_or(kStatementLimit) / 2);
+        const std::string make = to_lower(text_of(rows[0][2]));
+        takes_wkb_ =
+            make.find("oceanbase") != std::string::npos || make.find("seekdb") != std::string::npos;
     }
     if (rows.empty() || !rows[0][1] || !equals_ignore_case(*rows[0][1], "STATEMENT")) {
         // Fewer locks between lanes; a server that logs statements refuses it.
@@ -161,7 +170,62 @@ Outcome MysqlTarget::run(const Unit& unit, uint64_t& matched) {
 
 Outcome MysqlTarget::run_alone(const Unit& unit, uint64_t& matched) {
     matched = 0;
-    return unit.kind == OpKind::Insert ? run_inserts(unit) : run_texts(unit, matched);
+    Outcome failed = unit.kind == OpKind::Insert ? run_inserts(unit) : run_texts(unit, matched);
+    // OceanBase's warnings are not counted on.
+    if (failed && !takes_wkb_ && failed->text.starts_with(kTruncated)) {
+        const size_t blanks = blank_enums(unit);
+        return blanks > 0 ? run_with_blanks(unit, blanks, std::move(*failed), matched) : failed;
+    }
+    return failed;
+}
+
+// Columns of the row that hold what a source keeps for a value that is none of an ENUM's members.
+size_t MysqlTarget::blank_enums(const Unit& unit) {
+    size_t count = 0;
+    if (unit.kind == OpKind::Delete) {
+        return count;
+    }
+    for (const uint16_t i : unit.shape->columns) {
+        const PlanColumn& column = unit.plan->columns[i];
+        Arena arena;
+        const Arg arg = read_value(column.rule, unit.rows[0]->after[column.source], arena);
+        count += column.rule.enum_target && !arg.null && arg.text.empty() ? 1 : 0;
+    }
+    return count;
+}
+
+// A server takes such values only where it takes others, too, cut off: one warning for each of
+// them, and no other, or it is undone.
+Outcome MysqlTarget::run_with_blanks(
+    const Unit& unit, size_t blanks, Failure refused, uint64_t& matched
+) {
+    for (const std::string_view sql : {std::string_view("SAVEPOINT blank"), kLenientMode}) {
+        if (auto failed = execute(std::string(sql))) {
+            return failed;
+        }
+    }
+    Outcome failed = unit.kind == OpKind::Insert ? run_inserts(unit) : run_texts(unit, matched);
+    std::vector<SqlRow> warnings;
+    if (!failed) {
+        failed = query("SHOW WARNINGS", warnings);
+    }
+    if (failed && failed->cause == Cause::Lost) {
+        return failed;
+    }
+    if (auto lost = execute(std::string(kStrictMode))) {
+        return lost;
+    }
+    const bool only_blanks =
+        warnings.size() == blanks && std::ranges::all_of(warnings, [](const SqlRow& warning) {
+            return warning.size() > 1 && warning[1] == kTruncated;
+        });
+    if (!failed && only_blanks) {
+        return std::nullopt;
+    }
+    if (auto lost = execute("ROLLBACK TO SAVEPOINT blank")) {
+        return lost;
+    }
+    return failed ? failed : std::optional(std::move(refused));
 }
 
 Outcome MysqlTarget::run_inserts(const Unit& unit) {
@@ -342,6 +406,7 @@ Outcome MysqlTarget::describe_columns(const std::string& place, TargetTable& tab
         column.generated = extra.find("virtual") != std::string::npos ||
                            extra.find("stored") != std::string::npos ||
                            extra.find("persistent") != std::string::npos;
+        column.wkb = takes_wkb_;
         table.columns.push_back(std::move(column));
     }
     return failed;

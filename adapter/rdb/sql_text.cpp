@@ -88,7 +88,17 @@ void append_literal(std::string& sql, SqlFamily family, BindAs bind, const Arg& 
         sql += "NULL";
         return;
     }
-    if (bind == BindAs::Bytes) {
+    if (bind == BindAs::Wkb && arg.text.size() > 4) {
+        uint32_t srid = 0;
+        for (size_t i = 4; i-- > 0;) {
+            srid = srid << 8U | static_cast<uint8_t>(arg.text[i]);
+        }
+        sql += "ST_GeomFromWKB(_binary";
+        append_quoted(sql, family, arg.text.substr(4));
+        sql += "," + std::to_string(srid) + ")";
+        return;
+    }
+    if (bind == BindAs::Bytes || bind == BindAs::Wkb) {
         if (family == SqlFamily::Postgres) {
             sql += "'\\x" + to_hex(as_bytes(arg.text)) + "'";
             return;

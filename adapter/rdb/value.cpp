@@ -1,5 +1,6 @@
 #include "adapter/rdb/value.h"
 
+#include "adapter/rdb/geometry.h"
 #include "protocol/base/text.h"
 
 #include <algorithm>
@@ -71,20 +72,6 @@ bool is_ascii(std::string_view text) {
     return std::ranges::none_of(text, [](char c) { return static_cast<uint8_t>(c) >= 0x80; });
 }
 
-// MySQL's geometry, four bytes of SRID and a WKB, as hex of an EWKB.
-std::string ewkb_hex(std::string_view geometry) {
-    constexpr size_t kSrid = 4;
-    constexpr size_t kHead = kSrid + 5;  // and byte order and type
-    if (geometry.size() < kHead) {
-        return to_hex(as_bytes(geometry));
-    }
-    std::string out(geometry.substr(kSrid, 5));
-    out[4] = static_cast<char>(static_cast<uint8_t>(out[4]) | 0x20U);  // little endian: has an SRID
-    out += geometry.substr(0, kSrid);
-    out += geometry.substr(kHead);
-    return to_hex(as_bytes(out));
-}
-
 ValueRule::Decode text_decode(Kind source) {
     switch (source) {
         case Kind::Enum: return ValueRule::Decode::Enum;
@@ -97,8 +84,9 @@ ValueRule mysql_rule(std::string_view source_type, Kind source, const TargetColu
     ValueRule rule;
     const Kind kind = kind_of(target.type);
     if (source == Kind::Bytes || source == Kind::Geometry) {
-        rule.bind = BindAs::Bytes;
-        rule.decode = ValueRule::Decode::Bytes;
+        rule.bind = target.wkb && source == Kind::Geometry ? BindAs::Wkb : BindAs::Bytes;
+        rule.decode =
+            source == Kind::Geometry ? ValueRule::Decode::Geometry : ValueRule::Decode::Bytes;
         return rule;
     }
     const bool number = source == Kind::Integer || source == Kind::Bit || source == Kind::Number;
@@ -124,8 +112,8 @@ ValueRule postgres_rule(std::string_view source_type, Kind source, const TargetC
     ValueRule rule;  // literals of no type: the server gives them the column's
     if (target.type == "bytea") {
         rule.bind = BindAs::Bytes;
-        rule.decode =
-            source == Kind::Bytes || source == Kind::Geometry ? Decode::Bytes : text_decode(source);
+        rule.decode = source == Kind::Bytes ? Decode::Bytes : text_decode(source);
+        rule.decode = source == Kind::Geometry ? Decode::Geometry : rule.decode;
     } else if (source == Kind::Geometry) {
         rule.decode = Decode::Ewkb;
     } else if (source == Kind::Bytes) {
@@ -133,7 +121,8 @@ ValueRule postgres_rule(std::string_view source_type, Kind source, const TargetC
     } else if (target.type == "bit" || target.type == "varbit") {
         const bool number = source == Kind::Bit || source == Kind::Integer;
         rule.decode = number ? Decode::BitString : Decode::None;
-        rule.width = source == Kind::Bit ? core::type_width(source_type).value_or(1) : 1;
+        rule.width = core::type_width(source == Kind::Bit ? source_type : "")
+                         .value_or(core::type_width(target.full_type).value_or(1));
     } else if (target.type == "bool" && (source == Kind::Integer || source == Kind::Bit)) {
         rule.decode = Decode::Boolean;
     } else if (source == Kind::Date) {
@@ -167,6 +156,12 @@ Arg bytes_arg(const ValueRule& rule, std::string_view text, Arena& arena) {
     return kept(std::move(bytes), arena);
 }
 
+// From a binary log bytes, from an OceanBase log text.
+std::string geometry_bytes(std::string_view text) {
+    auto bytes = geometry_of_text(text);
+    return bytes ? std::move(*bytes) : core::latin1_bytes(text);
+}
+
 Arg zero_date(const ValueRule& rule, std::string_view text) {
     switch (rule.zero_date) {
         case ZeroDate::Null: return {{}, true};
@@ -185,6 +180,7 @@ ValueRule make_rule(
     ValueRule rule = family == SqlFamily::Mysql ? mysql_rule(source_type, source, target)
                                                 : postgres_rule(source_type, source, target);
     rule.zero_date = zero_date;
+    rule.enum_target = family == SqlFamily::Mysql && kind_of(target.type) == Kind::Enum;
     if (rule.decode == ValueRule::Decode::Bytes && base_type(source_type) == "binary") {
         rule.width = core::type_width(source_type).value_or(0);
     }
@@ -202,8 +198,9 @@ Arg read_value(const ValueRule& rule, const core::DmlValue& value, Arena& arena)
     switch (rule.decode) {
         case Decode::None: return {value.text, false};
         case Decode::Bytes: return bytes_arg(rule, value.text, arena);
-        case Decode::RawEwkb: return kept(ewkb_hex(value.text), arena);
-        case Decode::Ewkb: return kept(ewkb_hex(core::latin1_bytes(value.text)), arena);
+        case Decode::RawEwkb: return kept(geometry_ewkb(value.text), arena);
+        case Decode::Geometry: return kept(geometry_bytes(value.text), arena);
+        case Decode::Ewkb: return kept(geometry_ewkb(geometry_bytes(value.text)), arena);
         case Decode::Date:
             return is_zero_date(value.text) ? zero_date(rule, value.text) : Arg{value.text, false};
         case Decode::Boolean: return {value.text == "0" ? "false" : "true", false};

@@ -29,6 +29,7 @@ struct TargetColumn {
     std::string type;       // lower case, without length: "bigint", "jsonb"
     std::string full_type;  // "bigint(20) unsigned"
     bool generated = false;
+    bool wkb = false;  // a geometry that takes no bytes of MySQL's (OceanBase)
 };
 
 // The literal or parameter that a value becomes.
@@ -38,6 +39,7 @@ enum class BindAs : uint8_t {
     Number,    // decimal and floating point, as text that is a number
     Text,
     Bytes,
+    Wkb,  // a function's argument
 };
 
 struct ValueRule {
@@ -49,6 +51,7 @@ struct ValueRule {
         BitString,  // number to PostgreSQL's 0101, `width` digits
         Boolean,    // number to true and false
         Date,       // zero dates by policy
+        Geometry,   // to MySQL's SRID and WKB
         Ewkb,       // SRID and WKB to PostGIS's hex
         RawEwkb,    // the same, of bytes as they are
     };
@@ -57,6 +60,7 @@ struct ValueRule {
     Decode decode = Decode::None;
     ZeroDate zero_date = ZeroDate::Null;
     uint32_t width = 0;
+    bool enum_target = false;
     std::vector<std::string> labels;
 };
 

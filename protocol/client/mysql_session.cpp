@@ -102,6 +102,9 @@ Result<std::unique_ptr<MysqlSession>> MysqlSession::open(const MysqlSessionOptio
     mysql_optionsv(mysql, MYSQL_OPT_READ_TIMEOUT, &io_seconds);
     mysql_optionsv(mysql, MYSQL_OPT_WRITE_TIMEOUT, &io_seconds);
     mysql_optionsv(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
+    // Of "localhost" the library would make a socket in the file system, whatever the port.
+    const unsigned protocol = MYSQL_PROTOCOL_TCP;
+    mysql_optionsv(mysql, MYSQL_OPT_PROTOCOL, &protocol);
     unsigned long packet = 1UL << 30;
     mysql_optionsv(mysql, MYSQL_OPT_MAX_ALLOWED_PACKET, &packet);
     my_bool no = 0;

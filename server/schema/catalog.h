@@ -3,10 +3,10 @@
 // and put() it. No statement, however broken, stops the catalog. Feed strand.
 #pragma once
 
+#include "protocol/mysql/sql_tokens.h"
 #include "server/schema/definition_source.h"
 #include "server/schema/log_point.h"
 #include "server/schema/names.h"
-#include "protocol/mysql/sql_tokens.h"
 #include "server/schema/table_definition.h"
 
 #include <map>

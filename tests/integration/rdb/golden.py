@@ -149,8 +149,6 @@ class Golden:
     def rows(self, name, select, place="t2"):
         if self.postgres:
             select = select.replace("HEX(v)", "upper(encode(v,'hex'))").replace("v+0", "v")
-        elif self.make == "seekdb":
-            self.target.sql("SELECT 1")
         found = self.target.sql("SELECT %s FROM %s.%s ORDER BY 1" % (select, place, name))
         return [row if row != [""] or "," not in select else row for row in found] if found else []
 
@@ -167,7 +165,8 @@ class Golden:
 
     # -- all that are one table's
     def simple(self):
-        cases = [case for case in CASES if not (self.postgres and case.only == "mysql")]
+        cases = [case for case in CASES if not (self.postgres and case.only == "mysql") and
+                 not (self.make == "seekdb" and "geometry" in case.source)]  # it comes without spatial reference systems
         names = ["s%d_%d" % (case.number, i) for i, case in enumerate(cases)]
         for name, case in zip(names, cases):
             self.make_tables(name, case)

@@ -35,6 +35,7 @@ INSERT INTO types VALUES
  (9223372036854775807, -128, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
  (4, 1, b'1', 255, 1, 1, 1, 0.000000000000000000000000000001, 1.5, 0.1, 'a', 'y', 2155, '9999-12-31', '12:00:00.000001',
   '2037-01-01 00:00:00', '"text"', x'27275C5C', 'a\nb\tc', 'abcd');
+INSERT IGNORE INTO types (id, e, s) VALUES (6, 'none of them', 'x');
 UPDATE types SET e = 'a', s = 'x,y,z', b64 = 9223372036854775808, bl = x'00' WHERE id = 1;
 UPDATE types SET id = 5 WHERE id = 4;
 """
@@ -153,7 +154,7 @@ class Postgres:
     def rows(self, table, kinds):
         def expression(column, kind):
             name = '"%s"' % column.replace('"', '""')
-            if kind in ("binary", "varbinary", "blob"):
+            if kind in ("binary", "varbinary", "blob", "mediumblob"):
                 return "upper(encode(%s,'hex'))" % name
             if kind == "json":
                 return "%s::text" % name

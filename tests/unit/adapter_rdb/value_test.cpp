@@ -1,8 +1,10 @@
 #include "adapter/rdb/value.h"
 
+#include "adapter/rdb/geometry.h"
 #include "adapter/rdb/position.h"
 #include "adapter/rdb/sql_text.h"
 #include "made.h"
+#include "protocol/base/text.h"
 
 #include <gtest/gtest.h>
 
@@ -69,6 +71,37 @@ TEST(Value, BytesAreNarrowedToWhatTheyWere) {
     EXPECT_EQ(to_postgres("binary(4)", "bytea", "a"), "'\\x61000000'");
     EXPECT_EQ(to_postgres("binary(2)", "bytea", "\xc3\xbf"), "'\\xff00'");
     EXPECT_EQ(to_postgres("varbinary(4)", "bytea", "a\xc2\x80"), "'\\x6180'");
+}
+
+TEST(Value, GeometryFromBytesOrText) {
+    const std::string point("\xe6\x10\0\0\1\1\0\0\0\0\0\0\0\0\0\xf0\x3f\0\0\0\0\0\0\0\xc0", 25);
+    EXPECT_EQ(geometry_of_text("SRID=4326;POINT(1 -2)"), point);
+    EXPECT_EQ(geometry_of_text("point (1 -2)"), std::string(4, '\0') + point.substr(4));
+    EXPECT_EQ(geometry_ewkb(point), "0101000020e6100000000000000000f03f00000000000000c0");
+    const std::string wide =
+        "\xc3\xa6\x10" + point.substr(2, 13) + "\xc3\xb0" + point.substr(16, 8) + "\xc3\x80";
+    EXPECT_EQ(to_postgres("geometry", "bytea", wide), "'\\x" + to_hex(as_bytes(point)) + "'");
+    EXPECT_EQ(
+        to_postgres("geometry", "bytea", "SRID=4326;POINT(1 -2)"),
+        "'\\x" + to_hex(as_bytes(point)) + "'"
+    );
+    for (const char* good :
+         {"LINESTRING(0 0,1e3 .5)",
+          "POLYGON((0 0,0 1,1 1,0 0),(0 0,0 1,1 1,0 0))",
+          "MULTIPOINT((0 0),(1 1))",
+          "MULTIPOINT(0 0,1 1)",
+          "MULTILINESTRING((0 0,1 1))",
+          "MULTIPOLYGON(((0 0,0 1,1 1,0 0)))",
+          "GEOMETRYCOLLECTION(POINT(1 1),LINESTRING(0 0,1 1))",
+          "GEOMETRYCOLLECTION EMPTY"}) {
+        EXPECT_TRUE(geometry_of_text(good)) << good;
+    }
+    EXPECT_EQ(geometry_of_text("MULTIPOINT((0 0),(1 1))"), geometry_of_text("MULTIPOINT(0 0,1 1)"));
+    for (const char* bad :
+         {"", "POINT", "POINT(1)", "POINT(1 2", "POINT(1 2) x", "SRID=x;POINT(1 2)", "CIRCLE(1 2)"
+         }) {
+        EXPECT_FALSE(geometry_of_text(bad)) << bad;
+    }
 }
 
 TEST(Value, Postgres) {
