@@ -172,6 +172,10 @@ class Merger {
             case Net::Update:
                 if (net.shape != shape) {
                     net.shape = united(net.shape, shape);
+                    // With a minimal row image the latest row lacks what an earlier one changed.
+                    if (!has_all(net.shape, row)) {
+                        return false;
+                    }
                 }
                 break;
             case Net::Insert:
@@ -185,6 +189,12 @@ class Merger {
         }
         net.row = &row;
         return true;
+    }
+
+    bool has_all(uint32_t shape, const DmlRow& row) const {
+        return std::ranges::all_of(plan_->shapes[shape]->columns, [&](uint16_t i) {
+            return row.after[plan_->columns[i].source].state != core::ValueState::Unknown;
+        });
     }
 
     uint32_t united(uint32_t a, uint32_t b) {

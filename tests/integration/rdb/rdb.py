@@ -22,7 +22,9 @@ def main():
         run = Run(scratch, arguments.target, mirror=arguments.mirror)
         run.adapter.start()
         run.create_tables()
-        run.source.sql("USE mytest;" + MATRIX)
+        # OceanBase's engine takes no empty value into an ENUM: the destination would wait.
+        matrix = MATRIX.replace("INSERT IGNORE INTO types", "-- ") if arguments.target == "seekdb" else MATRIX
+        run.source.sql("USE mytest;" + matrix)
         run.wait_written()
         run.check_equal()
         workload = Workload(arguments.seed, ddl=run.mirror)
