@@ -275,7 +275,6 @@ class Run:
         self.target = Postgres(scratch, target_arguments) if make == "postgres" else MysqlFamily(scratch, make, target_arguments)
         self.proxy = scratch.keep(proxy(self.target.port, self.target.family)) if proxy else None
         self.mirror = mirror or self.target.family == "mysql"
-        self.schema = "mytest." if self.mirror else ""
         self.server = live.server(scratch, self.source).start()
         live.streaming(self.server)
         outer = [{"name": "rdb", "key": "target", "properties": {
@@ -295,6 +294,11 @@ class Run:
                                (table, table, pk))
             self.target.sql("CREATE TABLE %s (%s)" % (table, self.tables.get(table, ("", "id int PRIMARY KEY"))[1]))
         self.marks = 0
+
+    @property
+    def schema(self):
+        """What stands before the names of the target's tables."""
+        return "mytest." if self.mirror else ""
 
     def create_tables(self):
         self.source.sql("CREATE DATABASE mytest; USE mytest; CREATE TABLE marker (id int PRIMARY KEY);" +
