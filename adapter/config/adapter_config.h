@@ -61,6 +61,7 @@ struct AdapterConfig {
     std::string rest_host;  // server.address; empty: all interfaces
     uint16_t rest_port = 8081;
     std::string rest_token;
+    uint16_t metrics_port = 11'113;  // canal.adapter.metrics.port; 0: none of its own
     std::string mode = "tcp";
     std::string zookeeper;  // zookeeperHosts: the switch and the lock of full loads
     uint32_t sync_batch_size = 1000;

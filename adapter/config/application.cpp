@@ -43,6 +43,9 @@ void read_server(const Section& root, AdapterConfig& config) {
 void read_own(const Section& root, AdapterConfig& config) {
     const Section own = root.section("canal.adapter");
     config.rest_token = own.section("rest").text("token");
+    config.metrics_port = static_cast<uint16_t>(
+        own.section("metrics").number("port", config.metrics_port, 0, kMaxPort)
+    );
     config.data_dir = trimmed(own.section("data").text("dir"));
     config.canal.client_id =
         static_cast<uint16_t>(own.section("client").number("id", config.canal.client_id, 1, 32'767)

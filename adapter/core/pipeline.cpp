@@ -1,6 +1,7 @@
 #include "adapter/core/pipeline.h"
 
 #include "adapter/core/letter_text.h"
+#include "adapter/core/pipeline_target.h"
 #include "protocol/base/clock.h"
 #include "protocol/net/asio.h"
 #include "protocol/net/task_group.h"
@@ -22,8 +23,6 @@ constexpr std::chrono::milliseconds kStandbyPause = 2s;
 constexpr std::chrono::milliseconds kGoodSession = 30s;
 constexpr std::chrono::milliseconds kRefreshPeriod = 3s;
 constexpr std::chrono::milliseconds kLongestGet = 1s;
-// How long a full load waits for a batch that some writer has in hand.
-constexpr std::chrono::milliseconds kParkPatience = 60s;
 
 std::chrono::milliseconds doubled(std::chrono::milliseconds pause) {
     return std::min(pause * 2, kLongestPause);
@@ -34,19 +33,6 @@ bool is_connection_error(const Error& error) {
 }
 
 }  // namespace
-
-struct Pipeline::Target {
-    Target(std::string in_group, const config::OuterAdapterConfig& as)
-        : group(std::move(in_group)), adapter(as) {}
-
-    std::string group;
-    config::OuterAdapterConfig adapter;
-    std::unique_ptr<WriterDeadLetters> letters;
-    std::unique_ptr<Writer> writer;
-    bool opened = false;
-    SteadyTime next_open{};
-    bool written = false;  // has the batch in hand
-};
 
 Pipeline::Pipeline(PipelineContext context)
     : context_(std::move(context)),
@@ -135,6 +121,7 @@ Awaitable<void> Pipeline::run() {
         }
         Result<void> session = co_await feed_.open();
         const SteadyTime since = steady_now();
+        if (session) session = co_await begin_writing();
         if (session && !stopping_) {
             stats_.standby = false;
             log_.info("connected", {{"server", feed_.server()}});
@@ -148,6 +135,8 @@ Awaitable<void> Pipeline::run() {
         }
         stats_.connected = false;
         feed_.close();
+        const std::function<void()> written = [this] { context_.sync_switch.end_writing(name()); };
+        co_await context_.lane.run(written);
         co_await feed_.release();
         if (session || stopping_) continue;
         if (session.error().code == Errc::Conflict) {
@@ -174,6 +163,18 @@ Awaitable<void> Pipeline::run() {
         co_await wake_.wait(steady_now() + kRefreshPeriod);
     }
     for (const std::unique_ptr<Target>& target : targets_) co_await target->writer->close();
+}
+
+// No other adapter loads in full meanwhile.
+Awaitable<Result<void>> Pipeline::begin_writing() {
+    Result<bool> may = false;
+    const std::function<void()> begin = [this, &may] {
+        may = context_.sync_switch.begin_writing(name());
+    };
+    co_await context_.lane.run(begin);
+    if (!may) co_return may.error();
+    if (!*may) co_return Error{Errc::Conflict, Retry::Backoff, "another adapter loads in full"};
+    co_return Result<void>{};
 }
 
 // Until the switch is off, stop(), or an error of the session.
@@ -218,29 +219,6 @@ Awaitable<void> Pipeline::between_batches() {
     if (context_.sync_switch.is_on(name())) co_await retry_letters();
     busy_ = false;
     wake_.notify();
-}
-
-// Full loads within which an earlier process ended, or which a lost connection has ended.
-Awaitable<void> Pipeline::go_on_loading() {
-    if (loads_ > 0 || steady_now() < next_load_) co_return;
-    for (const std::unique_ptr<Target>& target : targets_) {
-        if (!target->opened || stopping_) continue;
-        const std::vector<FullLoadRequest> unfinished = target->writer->unfinished_loads();
-        if (unfinished.empty()) continue;
-        log_.info(
-            "goes on with a full load", {{"key", target->adapter.key}, {"task", unfinished[0].task}}
-        );
-        const Result<FullLoadOutcome> outcome =
-            co_await full_loads(target->adapter.name, target->adapter.key, unfinished);
-        if (outcome) {
-            load_pause_ = {};
-            log_.info("the full load is complete", {{"outcome", outcome->message}});
-        } else if (!stopping_) {
-            load_pause_ = load_pause_.count() == 0 ? kFirstPause : doubled(load_pause_);
-            next_load_ = steady_now() + load_pause_;
-            log_.warn("the full load does not go on", {{"cause", outcome.error().detail}});
-        }
-    }
 }
 
 Awaitable<void> Pipeline::refresh_targets() {
@@ -319,21 +297,22 @@ Awaitable<bool> Pipeline::deliver(const DmlBatch& batch) {
     if (stopping_) co_return false;
     busy_ = true;
     const SteadyTime start = steady_now();
-    for (const std::unique_ptr<Target>& target : targets_) target->written = false;
-    if (targets_.size() == 1) {
-        co_await deliver_to(targets_.front().get(), &batch);
-    } else {
-        TaskGroup group(context_.strand);
-        for (const std::unique_ptr<Target>& target : targets_) {
-            group.spawn(context_.strand, deliver_to(target.get(), &batch));
+    bool written = true;
+    // Parts of syncBatchSize rows; what one statement changed stays together.
+    for (size_t at = 0; written && at < batch.dmls.size();) {
+        DmlBatch part = batch;
+        part.rows = 0;
+        size_t end = at;
+        while (end < batch.dmls.size() && part.rows < context_.config.sync_batch_size) {
+            part.rows += std::max<size_t>(batch.dmls[end++].rows.size(), 1);
         }
-        co_await group.wait_for_all();
+        part.dmls = batch.dmls.subspan(at, end - at);
+        at = end;
+        written = co_await deliver_part(part);
     }
     busy_ = false;
     wake_.notify();
-    for (const std::unique_ptr<Target>& target : targets_) {
-        if (!target->written) co_return false;
-    }
+    if (!written) co_return false;
     stats_.failing = false;
     stats_.set_error({});
     const auto took =
@@ -349,6 +328,23 @@ Awaitable<bool> Pipeline::deliver(const DmlBatch& batch) {
     const int64_t executed = batch.dmls.back().execute_ms;
     stats_.last_execute_ms = executed;
     stats_.lag_ms = wall_ms() - executed;
+    co_return true;
+}
+
+Awaitable<bool> Pipeline::deliver_part(const DmlBatch& part) {
+    for (const std::unique_ptr<Target>& target : targets_) target->written = false;
+    if (targets_.size() == 1) {
+        co_await deliver_to(targets_.front().get(), &part);
+    } else {
+        TaskGroup group(context_.strand);
+        for (const std::unique_ptr<Target>& target : targets_) {
+            group.spawn(context_.strand, deliver_to(target.get(), &part));
+        }
+        co_await group.wait_for_all();
+    }
+    for (const std::unique_ptr<Target>& target : targets_) {
+        if (!target->written) co_return false;
+    }
     co_return true;
 }
 
@@ -401,144 +397,6 @@ void Pipeline::stop() {
     for (const std::unique_ptr<Target>& target : targets_) target->writer->stop();
     feed_.close();
     wake_.notify();
-}
-
-Pipeline::Target* Pipeline::find_target(
-    const std::string& type, const std::string& key, const std::string& task
-) const {
-    for (const std::unique_ptr<Target>& target : targets_) {
-        if (target->adapter.name != type) continue;
-        if (!key.empty() && target->adapter.key != key) continue;
-        if (target->writer->has_task(task)) return target.get();
-    }
-    return nullptr;
-}
-
-Awaitable<bool> Pipeline::has_task(std::string type, std::string key, std::string task) {
-    co_return find_target(type, key, task) != nullptr;
-}
-
-Awaitable<std::vector<std::string>> Pipeline::tasks(std::string type, std::string key) {
-    std::vector<std::string> all;
-    for (const std::unique_ptr<Target>& target : targets_) {
-        if (target->adapter.name != type) continue;
-        if (!key.empty() && target->adapter.key != key) continue;
-        for (std::string& task : target->writer->tasks()) all.push_back(std::move(task));
-    }
-    co_return all;
-}
-
-Awaitable<Result<FullLoadOutcome>> Pipeline::full_loads(
-    std::string type, std::string key, std::vector<FullLoadRequest> requests
-) {
-    ++callers_;
-    Result<std::unique_ptr<SyncSwitch::EtlLock>> lock = std::unique_ptr<SyncSwitch::EtlLock>();
-    const std::string lock_name = type + "-" + name();
-    const std::function<void()> take = [&] { lock = context_.sync_switch.lock_etl(lock_name); };
-    co_await context_.lane.run(take);
-    FullLoadOutcome all;
-    Result<void> done;
-    if (!lock) {
-        done = lock.error();
-    } else if (*lock == nullptr) {
-        done = Error{Errc::Conflict, Retry::Backoff, "a full load of " + name() + " runs already"};
-    }
-    for (const std::unique_ptr<Target>& target : targets_) {
-        std::vector<FullLoadRequest> its;
-        for (const FullLoadRequest& request : requests) {
-            if (find_target(type, key, request.task) == target.get()) its.push_back(request);
-        }
-        if (done && !its.empty()) done = target->writer->announce_loads(its);
-    }
-    for (FullLoadRequest& request : requests) {
-        if (!done) break;
-        request.restart = false;
-        Result<FullLoadOutcome> outcome = co_await full_load(type, key, std::move(request));
-        if (!outcome) {
-            done = std::move(outcome).error();
-            break;
-        }
-        all.rows += outcome->rows;
-        all.message += (all.message.empty() ? "" : "; ") + outcome->message;
-    }
-    const std::function<void()> release = [&lock] {
-        if (lock) *lock = nullptr;
-    };
-    co_await context_.lane.run(release);
-    --callers_;
-    wake_.notify();
-    if (!done) co_return std::move(done).error();
-    co_return all;
-}
-
-Awaitable<Result<FullLoadOutcome>> Pipeline::full_load(
-    std::string type, std::string key, FullLoadRequest request
-) {
-    ++loads_;
-    ++callers_;
-    const SteadyTime give_up = steady_now() + kParkPatience;
-    while (busy_ && !stopping_ && steady_now() < give_up) {
-        wake_.arm();
-        if (!busy_ || stopping_) break;
-        co_await wake_.wait(give_up);
-    }
-    Target* const target = find_target(type, key, request.task);
-    Result<FullLoadOutcome> outcome =
-        Error{Errc::NotFound, Retry::Never, "no mapping " + request.task + " of " + type};
-    if (busy_) {
-        outcome = Error{
-            Errc::Timeout,
-            Retry::Backoff,
-            "a batch of the destination is not written yet: " + stats_.error()
-        };
-    } else if (stopping_) {
-        outcome = Error{Errc::Stopped, Retry::Never, "the adapter is stopping"};
-    } else if (target != nullptr) {
-        Result<void> opened;
-        if (!target->opened) opened = co_await target->writer->open();
-        if (opened) {
-            target->opened = true;
-            outcome = co_await target->writer->full_load(std::move(request));
-        } else {
-            outcome = std::move(opened).error();
-        }
-    }
-    --loads_;
-    --callers_;
-    wake_.notify();
-    co_return outcome;
-}
-
-Awaitable<Result<TaskCount>> Pipeline::count(std::string type, std::string key, std::string task) {
-    Target* const target = find_target(type, key, task);
-    if (target == nullptr) {
-        co_return Error{Errc::NotFound, Retry::Never, "no mapping " + task + " of " + type};
-    }
-    if (stopping_) co_return Error{Errc::Stopped, Retry::Never, "the adapter is stopping"};
-    if (!target->opened)
-        co_return Error{Errc::Io, Retry::Backoff, target->adapter.key + ": the target is not open"};
-    ++callers_;
-    Result<TaskCount> counted = co_await target->writer->count(std::move(task));
-    --callers_;
-    wake_.notify();
-    co_return counted;
-}
-
-std::vector<std::pair<std::string, LoadFigures>> Pipeline::load_figures() const {
-    std::vector<std::pair<std::string, LoadFigures>> all;
-    for (const std::unique_ptr<Target>& target : targets_) {
-        std::optional<LoadFigures> figures = target->writer->load_figures();
-        if (figures) all.emplace_back(target->adapter.key, std::move(*figures));
-    }
-    return all;
-}
-
-std::vector<std::pair<std::string, std::vector<WriterCounter>>> Pipeline::writer_counters() const {
-    std::vector<std::pair<std::string, std::vector<WriterCounter>>> all;
-    for (const std::unique_ptr<Target>& target : targets_) {
-        all.emplace_back(target->adapter.key, target->writer->counters());
-    }
-    return all;
 }
 
 }  // namespace obcanal::adapter::core

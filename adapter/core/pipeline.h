@@ -74,9 +74,11 @@ class Pipeline {
     explicit Pipeline(PipelineContext context);
 
     Result<void> make_targets();
+    Awaitable<Result<void>> begin_writing();
     Awaitable<Result<void>> consume();
     Awaitable<void> between_batches();
     Awaitable<void> go_on_loading();
+    Awaitable<Result<void>> wait_for_others();
     Awaitable<Result<FullLoadOutcome>> full_load(
         std::string type, std::string key, FullLoadRequest request
     );
@@ -86,6 +88,7 @@ class Pipeline {
     Awaitable<void> retry_letter(Letter letter);
     // False: stopped before all of it was written.
     Awaitable<bool> deliver(const DmlBatch& batch);
+    Awaitable<bool> deliver_part(const DmlBatch& part);
     Awaitable<void> deliver_to(Target* target, const DmlBatch* batch);
     Awaitable<Result<void>> attempt(Target* target, const DmlBatch* batch);
     Awaitable<void> pause(std::chrono::milliseconds time);

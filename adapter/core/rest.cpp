@@ -2,6 +2,7 @@
 
 #include "adapter/core/adapter_metrics.h"
 #include "protocol/base/json.h"
+#include "protocol/base/log.h"
 #include "protocol/base/text.h"
 #include "protocol/net/asio.h"
 #include "protocol/net/run_on.h"
@@ -115,7 +116,40 @@ Result<std::unique_ptr<Rest>> Rest::open(
     options.answer_time = std::chrono::hours(24);
     Result<std::unique_ptr<HttpServer>> server = HttpServer::open(runtime, std::move(options));
     if (!server) return std::move(server).error();
-    return std::unique_ptr<Rest>(new Rest(std::move(server).value(), service, config.rest_token));
+    std::unique_ptr<Rest> rest(new Rest(std::move(server).value(), service, config.rest_token));
+    if (config.metrics_port != 0) rest->open_metrics(config, runtime);
+    return rest;
+}
+
+// Another adapter on this machine may have the port; the page is on the REST port as well.
+void Rest::open_metrics(const config::AdapterConfig& config, Runtime& runtime) {
+    HttpServer::Options options;
+    options.host = config.rest_host;
+    options.port = config.metrics_port;
+    Result<std::unique_ptr<HttpServer>> server = HttpServer::open(runtime, std::move(options));
+    if (!server) {
+        Logger("adapter").warn(
+            "metrics are on the REST port only", {{"cause", server.error().detail}}
+        );
+        return;
+    }
+    metrics_ = std::move(server).value();
+    metrics_->route("GET", "/metrics", [this](HttpRequest request) {
+        return metrics(std::move(request));
+    });
+}
+
+void Rest::start() {
+    server_->start();
+    if (metrics_) metrics_->start();
+}
+
+Awaitable<void> Rest::close(std::chrono::milliseconds grace) {
+    if (metrics_) {
+        const Executor strand = metrics_->strand();
+        co_await run_on(strand, metrics_->close(grace));
+    }
+    co_await server_->close(grace);
 }
 
 void Rest::route(const char* method, const char* path, Answer answer) {

@@ -19,10 +19,10 @@ class Rest {
         const config::AdapterConfig& config, Service& service, Runtime& runtime
     );
 
-    void start() { server_->start(); }
+    void start();
     uint16_t port() const { return server_->port(); }
     Executor strand() const { return server_->strand(); }
-    Awaitable<void> close(std::chrono::milliseconds grace) { return server_->close(grace); }
+    Awaitable<void> close(std::chrono::milliseconds grace);
 
  private:
     Rest(std::unique_ptr<HttpServer> server, Service& service, std::string token);
@@ -30,6 +30,7 @@ class Rest {
     using Parts = std::vector<std::string>;  // of the path, behind the route's own
     using Answer = Awaitable<HttpResponse> (Rest::*)(HttpRequest, Parts);
 
+    void open_metrics(const config::AdapterConfig& config, Runtime& runtime);
     void route(const char* method, const char* path, Answer answer);
     Awaitable<HttpResponse> guarded(HttpRequest request, std::string path, Answer answer);
     bool allowed(const HttpRequest& request) const;
@@ -52,6 +53,7 @@ class Rest {
     );
 
     std::unique_ptr<HttpServer> server_;
+    std::unique_ptr<HttpServer> metrics_;  // the reference's port of them; null: none
     Service& service_;
     const std::string token_;
 };

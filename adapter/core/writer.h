@@ -105,6 +105,8 @@ class Writer {
     // Rows in the task's target.
     virtual Awaitable<Result<TaskCount>> count(std::string task);
 
+    // Ends the full load under way, which is gone on with later. Any thread.
+    virtual void stop_load() {}
     // Ends what is awaited, from any thread; write() then returns Errc::Stopped.
     virtual void stop() = 0;
 };

@@ -495,12 +495,7 @@ Awaitable<Result<core::TaskCount>> RdbWriter::count(std::string task) {
 
 void RdbWriter::stop() {
     stopped_ = true;
-    {
-        const std::lock_guard lock(load_mutex_);
-        if (load_) {
-            load_->stop();
-        }
-    }
+    stop_load();
     for (const auto& lane : lanes_) {
         lane->interrupt();
     }

@@ -65,6 +65,7 @@ class RdbWriter : public core::Writer {
     std::optional<core::LoadFigures> load_figures() const override;
     std::vector<core::WriterCounter> counters() const override;
     Awaitable<Result<core::TaskCount>> count(std::string task) override;
+    void stop_load() override;
     void stop() override;
 
  private:

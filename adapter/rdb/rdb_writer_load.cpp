@@ -123,6 +123,13 @@ Awaitable<Result<core::FullLoadOutcome>> RdbWriter::full_load(core::FullLoadRequ
     co_return outcome;
 }
 
+void RdbWriter::stop_load() {
+    const std::lock_guard lock(load_mutex_);
+    if (load_) {
+        load_->stop();
+    }
+}
+
 // Before the batch: is it one whose changes rows of a load may hold already?
 bool RdbWriter::is_after_load(const core::DmlBatch& batch) const {
     return replay_until_ms_ > 0 && only_task_.empty() && !batch.dmls.empty() &&

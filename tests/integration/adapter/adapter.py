@@ -132,6 +132,9 @@ def only_with_the_token(adapter):
     """A page in a browser on this machine is a stranger."""
     status, text = adapter.ask("GET", "/destinations", header={"Origin": "http://evil.example"})
     expect("a stranger", (status, "canal.adapter.rest.token" in text), (403, True))
+    status, text = adapter.ask("GET", "/metrics", port=adapter.metrics_port)
+    expect("metrics on the reference's port of them", (status, "obcanal_adapter_rows_total" in text), (200, True))
+    expect("nothing else there", adapter.ask("GET", "/destinations", port=adapter.metrics_port)[0], 404)
     expect("metrics are open", adapter.ask("GET", "/metrics", header={"Origin": "http://evil.example"})[0], 200)
     expect("unknown full load", adapter.get("/count/rdb/none.yml")["succeeded"], False)
     answer = json.loads(adapter.ask("POST", "/etl/rdb/none.yml", b"params=1")[1])

@@ -14,7 +14,7 @@ class Adapter(obcanal.Program):
     """`groups`: {group: [{"name": ..., "key": ..., "properties": {...}}]} of the destination `example`."""
 
     def __init__(self, scratch, groups, source, extra="", name="adapter", password="canal"):
-        self.rest_port = obcanal.free_port()
+        self.rest_port, self.metrics_port = obcanal.free_port(), obcanal.free_port()
         self.conf = os.path.join(scratch, name + "-conf")
         self.data = os.path.join(scratch, name + "-data")
         os.makedirs(os.path.join(self.conf, "rdb"), exist_ok=True)
@@ -29,7 +29,7 @@ class Adapter(obcanal.Program):
         """application.yml; JSON is YAML."""
         value = {
             "server": {"address": "127.0.0.1", "port": self.rest_port},
-            "canal.adapter": {"data.dir": self.data},
+            "canal.adapter": {"data.dir": self.data, "metrics.port": self.metrics_port},
             "canal.conf": {
                 "mode": "tcp",
                 "timeout": 100,
@@ -56,9 +56,9 @@ class Adapter(obcanal.Program):
         self.wait_ready(lambda: re.search(r"\bready\b", self.text(self.offset)))
         return self
 
-    def ask(self, method, path, body=None, header=None):
+    def ask(self, method, path, body=None, header=None, port=None):
         """(status, text)."""
-        request = urllib.request.Request("http://127.0.0.1:%d%s" % (self.rest_port, path), method=method, data=body,
+        request = urllib.request.Request("http://127.0.0.1:%d%s" % (port or self.rest_port, path), method=method, data=body,
                                          headers=header or {})
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:

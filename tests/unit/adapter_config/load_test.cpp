@@ -46,6 +46,7 @@ TEST(AdapterConfigTest, SampleOfTheReferenceLoadsUnedited) {
     EXPECT_EQ(findings(loaded), "");
     const AdapterConfig& config = loaded.config;
     EXPECT_EQ(config.rest_port, 8081);
+    EXPECT_EQ(config.metrics_port, 11'113);
     EXPECT_EQ(config.canal.server, "127.0.0.1:11111");
     EXPECT_EQ(config.canal.batch_size, 500U);
     EXPECT_EQ(config.sync_batch_size, 1000U);
