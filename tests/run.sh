@@ -29,7 +29,7 @@ while [ $# -gt 0 ]; do
   shift
 done
 [ "${#parts[@]}" -gt 0 ] || parts=(unit lint java server services fault packages)
-[ "$install" = 0 ] || install_packages build test
+[ "$install" = 0 ] || install_packages build test demo
 
 jobs=$(nproc)
 build() { # PRESET [TARGET...]

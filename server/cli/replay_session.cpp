@@ -256,7 +256,7 @@ Awaitable<Result<void>> ReplaySession::send_batch() {
 Awaitable<Result<void>> ReplaySession::send_heartbeat() {
     const SteadyTime now = steady_now();
     next_heartbeat_ = now + service_.heartbeat;
-    if (records_sent_ > 0 && !ended_at_)
+    if (position_ > 0 && !ended_at_)
         heartbeat_us_ = std::max(heartbeat_us_, service_.log.checkpoint_us(position_ - 1));
     int64_t time_us = heartbeat_us_;
     if (ended_at_)

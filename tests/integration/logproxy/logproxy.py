@@ -130,13 +130,15 @@ class Cases:
         with open(obcanal.fixture(LOG), "rb") as file:
             recording = file.read()
         with open(path, "wb", buffering=0) as file:
-            proxy = self.scratch.keep(obcanal.LogProxy(self.folder("proxy follow"), [path], ["--follow"])).start()
+            # Heartbeats come before there is any record.
+            options = ["--follow", "--heartbeat", "10"]
+            proxy = self.scratch.keep(obcanal.LogProxy(self.folder("proxy follow"), [path], options)).start()
             def write():
                 for at in range(0, len(recording), 9973):
                     file.write(recording[at:at + 9973])
                     time.sleep(0.005)  # so that the proxy meets it at many of its lengths
             writer = threading.Thread(target=write)
-            writer.start()
+            threading.Timer(0.5, writer.start).start()
             self.whole("a recording that grows", proxy.port)
             writer.join()
         proxy.stop()
