@@ -246,6 +246,16 @@ void make_units(LaneWork& work) {
             in_order.push_back(op.plan);
         }
     }
+    // Row images that lack columns make several plans of a table, whose changes are not
+    // independent.
+    for (size_t i = 0; i < order.size(); i++) {
+        const auto same_table = [&](const SqlPlan* plan) {
+            return plan != order[i] && plan->table == order[i]->table;
+        };
+        if (std::ranges::any_of(order, same_table) && !keeps_order(order[i])) {
+            in_order.push_back(order[i]);
+        }
+    }
     for (SqlPlan* plan : order) {
         if (!keeps_order(plan) && !tables.at(plan).merge()) {
             in_order.push_back(plan);

@@ -393,7 +393,7 @@ void RdbWriter::add_op(SqlPlan* plan, const Dml& dml, uint32_t row, Segment& seg
         return;  // no column of the mapping changed
     }
     if (op.moves) {
-        segment.moved.insert(plan);
+        segment.moved.insert(plan->table);
     }
     segment.ops.push_back(op);
 }
@@ -417,7 +417,7 @@ Awaitable<Result<void>> RdbWriter::flush(Segment& segment, std::string position)
     }
     for (const Op& op : segment.ops) {
         const size_t lanes = op.plan->mapping->concurrent ? lanes_.size() : 1;
-        const bool together = segment.moved.contains(op.plan);
+        const bool together = segment.moved.contains(op.plan->table);
         works_[lane_of(op, lanes, together)].ops.push_back(op);
     }
     for (LaneWork& work : works_) {

@@ -72,7 +72,7 @@ class RdbWriter : public core::Writer {
     // Rows up to a DDL, a TRUNCATE or the end of the batch.
     struct Segment {
         std::vector<Op> ops;
-        std::set<const SqlPlan*> moved;  // keys of their rows change in it
+        std::set<std::string_view> moved;  // tables in which a row's key changes
         const core::Dml* last = nullptr;
         bool again = false;    // they may have been written before
         bool recheck = false;  // some may have been parked before

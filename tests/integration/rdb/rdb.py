@@ -1,4 +1,4 @@
-"""rdb.py TARGET [--operations N] [--seed S] [--mirror]: obcanal-adapter from a real MariaDB into TARGET (mariadb, 5.7, 8.0, seekdb, postgres):
+"""rdb.py TARGET [--operations N] [--seed S] [--mirror] [--image MINIMAL|NOBLOB]: obcanal-adapter from a real MariaDB into TARGET (mariadb, 5.7, 8.0, seekdb, postgres):
 the matrix of types and N random operations; every table of the target equals the source's. --mirror: DDL is mirrored
 into PostgreSQL too, where tables are mapped otherwise.
 """
@@ -17,6 +17,7 @@ def main():
     parser.add_argument("--operations", type=int, default=1500)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--mirror", action="store_true")
+    parser.add_argument("--image", default="FULL", help="the source's binlog_row_image during the operations")
     arguments = parser.parse_args()
     with obcanal.Scratch("rdb-" + arguments.target) as scratch:
         run = Run(scratch, arguments.target, mirror=arguments.mirror)
@@ -28,6 +29,7 @@ def main():
         run.wait_written()
         run.check_equal()
         workload = Workload(arguments.seed, ddl=run.mirror)
+        run.source.sql("SET GLOBAL binlog_row_image = '%s'" % arguments.image)
         start = time.monotonic()
         run.source.sql(workload.script(arguments.operations), check=False)
         run.wait_written(600)

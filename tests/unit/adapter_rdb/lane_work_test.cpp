@@ -77,6 +77,17 @@ TEST_F(LaneWorkTest, ChangesOfOneRowBecomeOne) {
     EXPECT_EQ(work_.units.back().shape->columns, (std::vector<uint16_t>{1, 2}));
 }
 
+// Images that lack columns make another plan of the same table.
+TEST_F(LaneWorkTest, PlansOfOneTableKeepTheOrderBetweenThem) {
+    add(dmls_.insert("1", "a", "1"));
+    const std::unique_ptr<SqlPlan> first = std::move(plan_);
+    plan_for(made_target());
+    add(dmls_.update({"1", "a", "1"}, {"1", "b", "1"}));
+    add(dmls_.remove("1", "b", "1"));
+    work_.ops.push_back(work_.ops.front());
+    EXPECT_EQ(units(), "I1a U1b D1 I1a");
+}
+
 TEST_F(LaneWorkTest, KeysMove) {
     add(dmls_.update({"1", "a", "1"}, {"2", "a", "1"}));
     add(dmls_.insert("1", "n", "1"));
