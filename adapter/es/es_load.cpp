@@ -213,8 +213,15 @@ Awaitable<Result<void>> EsWriter::begin_rebuild(LoadState* state, std::string in
 Awaitable<void> EsWriter::drop_rebuild(LoadState* state, std::string index) {
     overrides_.erase(index);
     const core::LoadPart& part = state->parts[kIndexPart];
-    if (part.done) {
-        co_await client_->ask("DELETE", "/" + url_encoded(part.after_key.at(0)), {});
+    if (!part.done) co_return;
+    const std::string& left = part.after_key.at(0);
+    const Result<boost::json::value> dropped =
+        co_await client_->ask("DELETE", "/" + url_encoded(left), {});
+    if (!dropped) {
+        log_.warn(
+            "an index of an earlier rebuild is left",
+            {{"index", left}, {"cause", dropped.error().detail}}
+        );
     }
 }
 
