@@ -406,13 +406,13 @@ std::string describe_fault(std::string_view sql, const SqlFault& fault) {
     std::string front;
     if (at - begin > kShownLine / 2) {
         begin = at - kShownLine / 2;
-        while (is_tail(begin)) ++begin;
+        while (begin < at && is_tail(begin)) ++begin;
         front = "...";
     }
     std::string back;
     if (end - at > kShownLine / 2) {
         end = at + kShownLine / 2;
-        while (is_tail(end)) --end;
+        while (end > at && is_tail(end)) --end;
         back = "...";
     }
     std::string shown = front;

@@ -106,7 +106,8 @@ Result<std::unique_ptr<TargetSession>> MysqlTarget::open(
 }
 
 Outcome MysqlTarget::set_up(const config::JdbcUrl& url) {
-    std::string sql = std::string(kStrictMode) + ",autocommit=0";
+    std::string sql(kStrictMode);
+    sql += ",autocommit=0";
     const std::string_view variables = parameter(url, "sessionVariables");
     if (!variables.empty()) {
         sql += "," + std::string(variables);
