@@ -262,7 +262,9 @@ std::string evaluate_ids(const MappingPlan& plan, std::span<const std::vector<Fi
     for (const std::string& column : plan.key) sql += quote_name(column) + ",";
     const SqlSource& main = select.sources[0];
     // With the table itself the columns get their types.
-    sql += std::string("0 AS ") + kRowNumber + " FROM ";
+    sql += "0 AS ";
+    sql += kRowNumber;
+    sql += " FROM ";
     if (!main.schema.empty()) sql += quote_name(main.schema) + ".";
     sql += quote_name(main.table) + " WHERE 1=0";
     for (size_t row = 0; row < keys.size(); ++row) {
