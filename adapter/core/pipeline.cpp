@@ -14,8 +14,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr std::chrono::milliseconds kFirstPause = 1s;
-constexpr std::chrono::milliseconds kLongestPause = 60s;
 constexpr std::chrono::milliseconds kSwitchPause = 500ms;
 // Between looks at whether the client that consumes is still there.
 constexpr std::chrono::milliseconds kStandbyPause = 2s;
@@ -23,10 +21,6 @@ constexpr std::chrono::milliseconds kStandbyPause = 2s;
 constexpr std::chrono::milliseconds kGoodSession = 30s;
 constexpr std::chrono::milliseconds kRefreshPeriod = 3s;
 constexpr std::chrono::milliseconds kLongestGet = 1s;
-
-std::chrono::milliseconds doubled(std::chrono::milliseconds pause) {
-    return std::min(pause * 2, kLongestPause);
-}
 
 bool is_connection_error(const Error& error) {
     return error.code == Errc::Io || error.code == Errc::Closed || error.code == Errc::Timeout;

@@ -9,8 +9,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr std::chrono::milliseconds kFirstPause = 1s;
-constexpr std::chrono::milliseconds kLongestPause = 60s;
 constexpr std::chrono::milliseconds kLookPause = 500ms;
 // How long a full load waits for a batch that some writer has in hand, here or elsewhere.
 constexpr std::chrono::milliseconds kParkPatience = 60s;
@@ -33,8 +31,7 @@ Awaitable<void> Pipeline::go_on_loading() {
             load_pause_ = {};
             log_.info("the full load is complete", {{"outcome", outcome->message}});
         } else if (!stopping_) {
-            load_pause_ =
-                load_pause_.count() == 0 ? kFirstPause : std::min(load_pause_ * 2, kLongestPause);
+            load_pause_ = doubled(load_pause_);
             next_load_ = steady_now() + load_pause_;
             log_.warn("the full load does not go on", {{"cause", outcome.error().detail}});
         }

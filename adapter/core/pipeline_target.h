@@ -3,10 +3,20 @@
 
 #include "adapter/core/pipeline.h"
 
+#include <algorithm>
+#include <chrono>
 #include <memory>
 #include <string>
 
 namespace obcanal::adapter::core {
+
+// Of everything that a pipeline tries again.
+inline constexpr std::chrono::milliseconds kFirstPause{1'000};
+inline constexpr std::chrono::milliseconds kLongestPause{60'000};
+
+inline std::chrono::milliseconds doubled(std::chrono::milliseconds pause) {
+    return std::clamp(pause * 2, kFirstPause, kLongestPause);
+}
 
 struct Pipeline::Target {
     Target(std::string in_group, const config::OuterAdapterConfig& as)

@@ -10,4 +10,14 @@ Awaitable<Result<TaskCount>> Writer::count(std::string /*task*/) {
     co_return Error{Errc::Unsupported, Retry::Never, "this kind of target counts no rows"};
 }
 
+void log_findings(const Logger& log, const std::vector<Finding>& findings) {
+    for (const Finding& finding : findings) {
+        if (finding.severity == Finding::Severity::Error) {
+            log.error(finding_text(finding));
+        } else {
+            log.warn(finding_text(finding));
+        }
+    }
+}
+
 }  // namespace obcanal::adapter::core

@@ -7,6 +7,8 @@
 #include "adapter/config/placeholders.h"
 #include "adapter/core/dml.h"
 #include "adapter/core/load_progress.h"
+#include "protocol/base/finding.h"
+#include "protocol/base/log.h"
 #include "protocol/base/result.h"
 #include "protocol/net/awaitable.h"
 
@@ -124,6 +126,9 @@ struct WriterContext {
     // The directory of the writer's mapping files.
     std::string mapping_dir() const { return config.conf_dir + "/" + adapter.name; }
 };
+
+// What a writer found in its mapping files, into its log.
+void log_findings(const Logger& log, const std::vector<Finding>& findings);
 
 // Why the target can't be used at all as it is configured: the program does not start.
 using WriterFactory = Result<std::unique_ptr<Writer>> (*)(const WriterContext& context);

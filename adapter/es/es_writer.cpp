@@ -63,13 +63,7 @@ EsWriter::~EsWriter() = default;
 
 void EsWriter::load_mappings() {
     auto refreshed = mappings_.refresh();
-    for (const Finding& finding : refreshed.findings) {
-        if (finding.severity == Finding::Severity::Error) {
-            log_.error(finding_text(finding));
-        } else {
-            log_.warn(finding_text(finding));
-        }
-    }
+    core::log_findings(log_, refreshed.findings);
     if (!refreshed.changed) return;
     targets_.clear();
     std::vector<const EsTask*> tasks;

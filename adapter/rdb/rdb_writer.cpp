@@ -97,13 +97,7 @@ RdbWriter::~RdbWriter() = default;
 
 void RdbWriter::load_mappings() {
     auto refreshed = mappings_.refresh();
-    for (const Finding& finding : refreshed.findings) {
-        if (finding.severity == Finding::Severity::Error) {
-            log_.error(finding_text(finding));
-        } else {
-            log_.warn(finding_text(finding));
-        }
-    }
+    core::log_findings(log_, refreshed.findings);
     if (refreshed.changed) {
         routes_.set_mappings(mappings_.mappings());
     }
