@@ -50,7 +50,6 @@ std::string describe_op(const BulkOp& op) {
 bool BulkWave::add(const DocumentTarget& target, const DocumentChange& change) {
     std::string key;
     append_sized(key, target.index);
-    append_sized(key, change.routing);
     append_sized(key, change.id);
     const bool upsert = target.plan->task->upsert;
     const auto [found, added] = by_document_.try_emplace(std::move(key), ops_.size());
@@ -70,6 +69,8 @@ bool BulkWave::add(const DocumentTarget& target, const DocumentChange& change) {
     BulkOp& op = ops_[found->second];
     // Another mapping's fields, or fields of a document that is deleted before: another action.
     if (op.target != &target) return false;
+    // With other routing it may be the same document, where both lead to one shard.
+    if (op.routing() != change.routing) return false;
     if (op.action == BulkAction::Delete && change.kind == ChangeKind::Update) return false;
     op.changes.push_back(&change);
     switch (change.kind) {

@@ -12,7 +12,7 @@ using core::append_json_string;
 DocumentText::DocumentText(
     const MappingPlan& plan, const IndexMapping& index, std::shared_ptr<const TimeZone> zone
 )
-    : zone_(std::move(zone)) {
+    : zone_(std::move(zone)), id_field_(plan.id_field) {
     const config::EsMapping& mapping = *plan.task;
     for (const PlanField& field : plan.fields) {
         Field& made = fields_.emplace_back();
@@ -78,8 +78,10 @@ void DocumentText::append_fields(
 
 void DocumentText::append_nulls(std::string& to) const {
     to.push_back('{');
-    for (const Field& field : fields_) {
-        if (!field.written) continue;
+    for (size_t i = 0; i < fields_.size(); ++i) {
+        const Field& field = fields_[i];
+        // By the pk the document is found again when its row comes back.
+        if (!field.written || i == id_field_) continue;
         if (to.back() != '{') to.push_back(',');
         to += field.name;
         to += "null";

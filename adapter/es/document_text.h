@@ -33,7 +33,8 @@ class DocumentText {
     // relations' fields.
     void append_fields(std::string& to, std::span<const DocumentChange* const> changes, bool whole)
         const;
-    // {"name":null,...}: what a row leaves of its fields where documents are found by `pk`.
+    // {"name":null,...}: what a row leaves of its fields, the pk apart, where documents are found
+    // by `pk`.
     void append_nulls(std::string& to) const;
     // Does the index not know all of the fields?
     bool has_unknown() const { return has_unknown_; }
@@ -56,6 +57,7 @@ class DocumentText {
     std::vector<Field> fields_;
     std::vector<Relation> relations_;
     std::shared_ptr<const TimeZone> zone_;
+    size_t id_field_;
     bool has_unknown_ = false;
 };
 

@@ -2,6 +2,7 @@
 
 simple   one table: inserts, updates, deletes, moved keys, values of every type, upsert, missing documents, constants
 load     full loads, with a condition too, and an index that is built anew while rows change
+found    documents that are found by a field instead of their id; children of the join datatype, with their parents' routing
 refused  documents that the index refuses: in the way, parked, and tried again
 """
 import json
@@ -158,6 +159,58 @@ def load(scratch, version, es):
     print("%s: load: whole, with a condition, rebuilt under changes" % version)
 
 
+CUSTOMER = {"customer_order": {"type": "join", "relations": {"customer": "order"}}, "name": {"type": "keyword"},
+            "order_serial": {"type": "keyword"}}
+CHILD = """_index: customer
+_id: _id
+skips: [customer_id]
+relations: {customer_order: {name: order, parent: customer_id}}
+sql: "select concat('oid_', t.id) as _id, t.customer_id, t.serial as order_serial from biz_order t"
+"""
+
+
+def found(scratch, version, es):
+    es.create("found", {"id": {"type": "long"}, "name": {"type": "keyword"}, "kept": {"type": "keyword"}})
+    es.create("customer", CUSTOMER, shards=5)
+
+    def shard(parent):
+        return es.ask("GET", "/customer/_search_shards?routing=%d" % parent)["shards"][0][0]["shard"]
+    other = next(parent for parent in range(8, 1000) if shard(parent) != shard(7))
+    run = Run(scratch, version, {
+        "found": "_index: found\npk: id\nsql: \"select a.id, a.name from user a\"",
+        "parent": "_index: customer\n_id: id\nrelations: {customer_order: {name: customer}}\nsql: \"select c.id, c.name from customer c\"",
+        "child": CHILD,
+    }, es=es)
+    run.sql("CREATE TABLE user (id int PRIMARY KEY, name varchar(40)); CREATE TABLE customer (id int PRIMARY KEY, name varchar(40));"
+            "CREATE TABLE biz_order (id int PRIMARY KEY, customer_id int, serial varchar(40))")
+    run.adapter.start()
+    es.ask("POST", "/found/_doc/somewhere?refresh=true", {"id": 1, "name": "old", "kept": "k"})
+    run.sql("INSERT INTO user VALUES (1,'a'),(2,'b'); INSERT INTO customer VALUES (7,'seven'),(%d,'other');"
+            "INSERT INTO biz_order VALUES (1,7,'s1'),(2,7,'s2')" % other)
+    run.wait_written()
+    equal("found by its field, none made", es.documents("found"), {"somewhere": {"id": 1, "name": "a", "kept": "k"}})
+
+    def child(number, parent):
+        at = es.ask("GET", "/customer/_doc/oid_%d?routing=%d" % (number, parent), check=False)
+        return at["_source"] if at and at.get("found") else None
+    equal("a child", child(1, 7), {"order_serial": "s1", "customer_order": {"name": "order", "parent": "7"}})
+    run.sql("UPDATE user SET name='c' WHERE id=1; UPDATE biz_order SET serial='t1' WHERE id=1; "
+            "UPDATE biz_order SET customer_id=%d WHERE id=2" % other)
+    run.wait_written()
+    equal("updated by its field", es.documents("found")["somewhere"]["name"], "c")
+    equal("an updated child", child(1, 7), {"order_serial": "t1", "customer_order": {"name": "order", "parent": "7"}})
+    equal("a child of another parent", (child(2, 7), child(2, other)),
+          (None, {"order_serial": "s2", "customer_order": {"name": "order", "parent": str(other)}}))
+    run.sql("DELETE FROM user WHERE id=1; DELETE FROM biz_order WHERE id=1")
+    run.wait_written()
+    equal("fields of a deleted row", es.documents("found")["somewhere"], {"id": 1, "name": None, "kept": "k"})
+    equal("a deleted child", child(1, 7), None)
+    run.sql("INSERT INTO user VALUES (1,'again')")
+    run.wait_written()
+    equal("found when its row comes back", es.documents("found")["somewhere"], {"id": 1, "name": "again", "kept": "k"})
+    print("%s: found: by a field, and children" % version)
+
+
 def main():
     version = sys.argv[1]
     scenarios = sys.argv[2:] or SCENARIOS
@@ -169,7 +222,7 @@ def main():
             es.clear()
 
 
-SCENARIOS = {"simple": simple, "refused": refused, "load": load}
+SCENARIOS = {"simple": simple, "found": found, "refused": refused, "load": load}
 
 
 if __name__ == "__main__":

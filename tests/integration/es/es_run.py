@@ -70,9 +70,10 @@ class Elasticsearch:
                 raise
         return None
 
-    def create(self, index, properties, **more):
+    def create(self, index, properties, shards=1, **more):
         mappings = {"properties": properties, **more}
-        self.ask("PUT", "/" + index, {"settings": ONE_SHARD, "mappings": {"_doc": mappings} if self.types else mappings})
+        settings = {"index": {**ONE_SHARD["index"], "number_of_shards": shards}}
+        self.ask("PUT", "/" + index, {"settings": settings, "mappings": {"_doc": mappings} if self.types else mappings})
 
     def clear(self):
         for index in self.ask("GET", "/_cat/indices?format=json"):
