@@ -61,6 +61,8 @@ def main():
         hosts = "127.0.0.1:%d" % zookeeper.port
         logproxy = scratch.logproxy(obcanal.fixture(SHOP), options=["--rate", "800"])
         first = server(scratch, "one", logproxy, zookeeper).start()
+        # Ready is a server that stands by, too: this one is to lead.
+        obcanal.wait_until(lambda: "start successful destination=example" in first.text(), first.text, FAILOVER)
         second = server(scratch, "two", logproxy, zookeeper).start()
         adapters = []
         for name in ("a", "b"):
