@@ -99,6 +99,8 @@ class Bench:
         adapter.ask("PUT", "/syncSwitch/example/on")
         obcanal.wait_until(lambda: self.es.get("marker", str(self.run.marks)), lambda: adapter.text()[-3000:], 1800)
         rate = self.rows / (time.monotonic() - start)
+        # The mark may be there before others of its batch; a few, too few for the rate.
+        self.run.wait_written()
         documents = self.es.documents(sources)
         if len(documents) != self.rows:
             raise RuntimeError("%d documents instead of %d" % (len(documents), self.rows))
