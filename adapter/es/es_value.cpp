@@ -19,9 +19,13 @@ using core::append_json_string;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-// "-0012.50" and "+1" are numbers in SQL and not in JSON.
+// "-0012.50" and "+1" are numbers in SQL and not in JSON. "1E999" is one in JSON, and no parser of
+// JSON takes it: beyond a double it goes on as text, which the server names in its refusal.
 std::optional<std::string_view> json_number(std::string_view text) {
-    return core::is_json_number(text) ? std::optional(text) : std::nullopt;
+    if (!core::is_json_number(text)) return std::nullopt;
+    double number = 0;
+    const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
+    return read.ec == std::errc() ? std::optional(text) : std::nullopt;
 }
 
 void append_number(std::string& to, std::string_view text) {

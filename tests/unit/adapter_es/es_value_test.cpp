@@ -26,6 +26,8 @@ TEST(EsValue, NumbersAreExact) {
     EXPECT_EQ(shown("double", ValueKind::Text, " 1.5 "), "1.5");
     EXPECT_EQ(shown("integer", ValueKind::Text, "007"), R"("007")");
     EXPECT_EQ(shown("long", ValueKind::Text, "abc"), R"("abc")");
+    EXPECT_EQ(shown("double", ValueKind::Text, "8E308"), R"("8E308")");  // beyond a double
+    EXPECT_EQ(shown("geo_point", ValueKind::Text, "1,1e999"), R"("1,1e999")");
     EXPECT_EQ(shown("long", ValueKind::Null, ""), "null");
 }
 
