@@ -16,6 +16,7 @@ using client::MysqlSession;
 using client::SqlArray;
 using client::SqlFailure;
 
+constexpr int32_t kTypesVarchar = 12;
 constexpr size_t kBulkRows = 2'000;  // of one execution
 constexpr size_t kTexts = 250;       // UPDATEs and DELETEs in one round trip
 constexpr size_t kStatementLimit = size_t{4} << 20;
@@ -78,6 +79,43 @@ Outcome to_outcome(const std::optional<SqlFailure>& failed) {
 
 std::string text_of(const std::optional<std::string>& cell) { return cell.value_or(""); }
 
+// A row with members of its ENUMs where these are empty, and the change that makes them so.
+struct StandIn {
+    std::vector<core::DmlValue> values;
+    std::vector<core::DmlValue> there;  // the row by then
+    core::DmlRow row;
+    core::DmlRow blank;
+
+    // False where the member could be taken for another row's value.
+    bool make(const Unit& unit, const Shape& blanks) {
+        const core::DmlRow& from = *unit.rows[0];
+        values.assign(from.after.begin(), from.after.end());
+        for (const uint16_t i : blanks.columns) {
+            const PlanColumn& column = unit.plan->columns[i];
+            const bool unique =
+                std::ranges::any_of(unit.plan->unique, [&](const TargetIndex& index) {
+                    return std::ranges::find(index.columns, column.target) != index.columns.end();
+                });
+            const auto uses =
+                std::ranges::count(unit.plan->columns, column.source, &PlanColumn::source);
+            if (column.in_key || unique || uses > 1) {
+                return false;
+            }
+            values[column.source].text = column.rule.enum_member;
+            values[column.source].sql_type = kTypesVarchar;
+        }
+        there = values;
+        for (size_t i = 0; i < there.size() && !from.before.empty(); i++) {
+            if (there[i].state == core::ValueState::Unknown) {
+                there[i] = from.before[i];
+            }
+        }
+        row = {from.before, values};
+        blank = {there, from.after};
+        return true;
+    }
+};
+
 }  // namespace
 
 Result<std::unique_ptr<TargetSession>> MysqlTarget::open(
@@ -124,7 +162,7 @@ Outcome MysqlTarget::set_up(const config::JdbcUrl& url) {
         const auto packet = parse_uint(text_of(rows[0][0]));
         packet_ = std::min<size_t>(kStatementLimit, packet.value_or(kStatementLimit) / 2);
         const std::string make = to_lower(text_of(rows[0][2]));
-        takes_wkb_ =
+        oceanbase_ =
             make.find("oceanbase") != std::string::npos || make.find("seekdb") != std::string::npos;
     }
     if (rows.empty() || !rows[0][1] || !equals_ignore_case(*rows[0][1], "STATEMENT")) {
@@ -171,62 +209,119 @@ Outcome MysqlTarget::run(const Unit& unit, uint64_t& matched) {
 
 Outcome MysqlTarget::run_alone(const Unit& unit, uint64_t& matched) {
     matched = 0;
-    Outcome failed = unit.kind == OpKind::Insert ? run_inserts(unit) : run_texts(unit, matched);
-    // OceanBase's warnings are not counted on.
-    if (failed && !takes_wkb_ && failed->text.starts_with(kTruncated)) {
-        const size_t blanks = blank_enums(unit);
-        return blanks > 0 ? run_with_blanks(unit, blanks, std::move(*failed), matched) : failed;
+    Outcome failed = run_one(unit, matched);
+    if (failed && failed->text.starts_with(kTruncated)) {
+        const Shape blanks = blank_enums(unit);
+        return blanks.columns.empty() ? failed
+                                      : run_with_blanks(unit, blanks, std::move(*failed), matched);
     }
     return failed;
 }
 
+Outcome MysqlTarget::run_one(const Unit& unit, uint64_t& matched) {
+    return unit.kind == OpKind::Insert ? run_inserts(unit) : run_texts(unit, matched);
+}
+
 // Columns of the row that hold what a source keeps for a value that is none of an ENUM's members.
-size_t MysqlTarget::blank_enums(const Unit& unit) {
-    size_t count = 0;
+Shape MysqlTarget::blank_enums(const Unit& unit) {
+    Shape blanks;
     if (unit.kind == OpKind::Delete) {
-        return count;
+        return blanks;
     }
     for (const uint16_t i : unit.shape->columns) {
         const PlanColumn& column = unit.plan->columns[i];
         Arena arena;
         const Arg arg = read_value(column.rule, unit.rows[0]->after[column.source], arena);
-        count += column.rule.enum_target && !arg.null && arg.text.empty() ? 1 : 0;
-    }
-    return count;
-}
-
-// A server takes such values only where it takes others, too, cut off: one warning for each of
-// them, and no other, or it is undone.
-Outcome MysqlTarget::run_with_blanks(
-    const Unit& unit, size_t blanks, Failure refused, uint64_t& matched
-) {
-    for (const std::string_view sql : {std::string_view("SAVEPOINT blank"), kLenientMode}) {
-        if (auto failed = execute(std::string(sql))) {
-            return failed;
+        if (!column.rule.enum_member.empty() && !arg.null && arg.text.empty()) {
+            blanks.columns.push_back(i);
         }
     }
-    Outcome failed = unit.kind == OpKind::Insert ? run_inserts(unit) : run_texts(unit, matched);
+    return blanks;
+}
+
+// A server takes such values only where it takes others, too, cut off.
+Outcome MysqlTarget::run_with_blanks(
+    const Unit& unit, const Shape& blanks, Failure refused, uint64_t& matched
+) {
+    if (Outcome failed = execute("SAVEPOINT blank")) {
+        return failed;
+    }
+    bool whole = false;
+    Outcome failed = oceanbase_ ? write_blanks_apart(unit, blanks, whole, matched)
+                                : write_blanks_warned(unit, blanks, whole, matched);
+    if ((failed && failed->cause == Cause::Lost) || (!failed && whole)) {
+        return failed;
+    }
+    if (Outcome lost = execute("ROLLBACK TO SAVEPOINT blank")) {
+        return lost;
+    }
+    return failed ? failed : std::optional(std::move(refused));
+}
+
+// A session that stayed lenient would be worse than none.
+Outcome MysqlTarget::be_strict() {
+    Outcome failed = execute(std::string(kStrictMode));
+    if (failed) {
+        failed->cause = Cause::Lost;
+    }
+    return failed;
+}
+
+// One warning for each of them and no other, or it is not the whole row.
+Outcome MysqlTarget::write_blanks_warned(
+    const Unit& unit, const Shape& blanks, bool& whole, uint64_t& matched
+) {
+    if (Outcome failed = execute(std::string(kLenientMode))) {
+        return failed;
+    }
+    Outcome failed = run_one(unit, matched);
     std::vector<SqlRow> warnings;
     if (!failed) {
         failed = query("SHOW WARNINGS", warnings);
     }
-    if (failed && failed->cause == Cause::Lost) {
-        return failed;
-    }
-    if (auto lost = execute(std::string(kStrictMode))) {
+    whole = warnings.size() == blanks.columns.size() &&
+            std::ranges::all_of(warnings, [](const SqlRow& warning) {
+                return warning.size() > 1 && warning[1] == kTruncated;
+            });
+    if (Outcome lost = be_strict()) {
         return lost;
     }
-    const bool only_blanks =
-        warnings.size() == blanks && std::ranges::all_of(warnings, [](const SqlRow& warning) {
-            return warning.size() > 1 && warning[1] == kTruncated;
-        });
-    if (!failed && only_blanks) {
+    return failed;
+}
+
+// OceanBase cuts off without a warning: members of the ENUMs stand in for the empty values until a
+// statement of these alone.
+Outcome MysqlTarget::write_blanks_apart(
+    const Unit& unit, const Shape& blanks, bool& whole, uint64_t& matched
+) {
+    StandIn stand_in;
+    if (!stand_in.make(unit, blanks)) {
         return std::nullopt;
     }
-    if (auto lost = execute("ROLLBACK TO SAVEPOINT blank")) {
+    Unit strict = unit;
+    strict.rows = {&stand_in.row};
+    if (Outcome failed = run_one(strict, matched)) {
+        return failed;
+    }
+    if (unit.kind == OpKind::Update && matched == 0) {
+        whole = true;
+        return std::nullopt;
+    }
+    Unit lenient;
+    lenient.plan = unit.plan;
+    lenient.kind = OpKind::Update;
+    lenient.shape = &blanks;
+    lenient.rows = {&stand_in.blank};
+    if (Outcome failed = execute(std::string(kLenientMode))) {
+        return failed;
+    }
+    uint64_t found = 0;
+    Outcome failed = run_texts(lenient, found);
+    whole = found == 1;
+    if (Outcome lost = be_strict()) {
         return lost;
     }
-    return failed ? failed : std::optional(std::move(refused));
+    return failed;
 }
 
 Outcome MysqlTarget::run_inserts(const Unit& unit) {
@@ -407,7 +502,7 @@ Outcome MysqlTarget::describe_columns(const std::string& place, TargetTable& tab
         column.generated = extra.find("virtual") != std::string::npos ||
                            extra.find("stored") != std::string::npos ||
                            extra.find("persistent") != std::string::npos;
-        column.wkb = takes_wkb_;
+        column.wkb = oceanbase_;
         table.columns.push_back(std::move(column));
     }
     return failed;

@@ -41,15 +41,26 @@ class MysqlTarget : public TargetSession {
     Outcome run_bulk(const Unit& unit, uint64_t& matched);
     Outcome run_inserts(const Unit& unit);
     Outcome run_texts(const Unit& unit, uint64_t& matched);
-    static size_t blank_enums(const Unit& unit);
-    Outcome run_with_blanks(const Unit& unit, size_t blanks, Failure refused, uint64_t& matched);
+    Outcome run_one(const Unit& unit, uint64_t& matched);
+    Outcome be_strict();
+    static Shape blank_enums(const Unit& unit);
+    Outcome run_with_blanks(
+        const Unit& unit, const Shape& blanks, Failure refused, uint64_t& matched
+    );
+    Outcome write_blanks_warned(
+        const Unit& unit, const Shape& blanks, bool& whole, uint64_t& matched
+    );
+    Outcome write_blanks_apart(
+        const Unit& unit, const Shape& blanks, bool& whole, uint64_t& matched
+    );
     bool fill(const Unit& unit, size_t first, size_t count, Arena& arena);
     Outcome describe_columns(const std::string& place, TargetTable& table);
     Outcome describe_keys(const std::string& place, TargetTable& table);
 
     std::unique_ptr<client::MysqlSession> session_;
-    std::string database_;             // the url's
-    bool takes_wkb_ = false;           // geometries by a function: OceanBase
+    std::string database_;  // the url's
+    // Geometries by a function; a lenient session warns of little that it cuts off.
+    bool oceanbase_ = false;
     size_t packet_ = size_t{4} << 20;  // bytes of a statement
     std::vector<client::SqlArray> arrays_;
 };

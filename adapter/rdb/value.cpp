@@ -180,7 +180,12 @@ ValueRule make_rule(
     ValueRule rule = family == SqlFamily::Mysql ? mysql_rule(source_type, source, target)
                                                 : postgres_rule(source_type, source, target);
     rule.zero_date = zero_date;
-    rule.enum_target = family == SqlFamily::Mysql && kind_of(target.type) == Kind::Enum;
+    if (family == SqlFamily::Mysql && kind_of(target.type) == Kind::Enum) {
+        // An empty one is a member like others.
+        const auto members = type_members(target.full_type);
+        const bool empty = std::ranges::find(members, "") != members.end();
+        rule.enum_member = members.empty() || empty ? "" : members.front();
+    }
     if (rule.decode == ValueRule::Decode::Bytes && base_type(source_type) == "binary") {
         rule.width = core::type_width(source_type).value_or(0);
     }

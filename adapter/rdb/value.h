@@ -60,7 +60,7 @@ struct ValueRule {
     Decode decode = Decode::None;
     ZeroDate zero_date = ZeroDate::Null;
     uint32_t width = 0;
-    bool enum_target = false;
+    std::string enum_member;  // a member of the target's ENUM (MySQL)
     std::vector<std::string> labels;
 };
 

@@ -141,6 +141,11 @@ class Golden:
         self.source.sql("USE mytest;" + statements.replace(" s ", " %s " % name).replace(" s;", " %s;" % name))
 
     def wait(self, seconds=90):
+        """The second mark comes when all lanes have written the first one's batch."""
+        for _ in range(2):
+            self.wait_mark(seconds)
+
+    def wait_mark(self, seconds):
         self.marks += 1
         self.source.sql("INSERT INTO mytest.marker VALUES (%d)" % self.marks)
         obcanal.wait_until(lambda: self.target.sql("SELECT count(*) FROM t2.marker WHERE id=%d" % self.marks) == [["1"]],

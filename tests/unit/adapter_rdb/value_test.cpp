@@ -65,6 +65,19 @@ TEST(Value, MysqlKeepsEveryTypesValue) {
     );
 }
 
+TEST(Value, AnEnumsMemberStandsInForItsEmptyValue) {
+    const auto member = [](std::string_view full_type, SqlFamily family) {
+        const TargetColumn column{"c", "enum", std::string(full_type), false};
+        return make_rule("enum('x')", column, family, ZeroDate::Null).enum_member;
+    };
+    EXPECT_EQ(member("enum('b','a')", SqlFamily::Mysql), "b");
+    // There the empty text is a member, which every session takes.
+    EXPECT_EQ(member("enum('b','')", SqlFamily::Mysql), "");
+    EXPECT_EQ(member("enum('b','a')", SqlFamily::Postgres), "");
+    const TargetColumn text{"c", "varchar", "varchar(9)", false};
+    EXPECT_EQ(make_rule("enum('x')", text, SqlFamily::Mysql, ZeroDate::Null).enum_member, "");
+}
+
 TEST(Value, BytesAreNarrowedToWhatTheyWere) {
     EXPECT_EQ(to_mysql("blob", "blob", "\xc3\xbf'\\"), std::string("_binary'\xff''\\\\'"));
     EXPECT_EQ(to_mysql("blob", "blob", ""), "_binary''");
