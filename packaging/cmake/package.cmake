@@ -4,6 +4,8 @@ if(NOT TARGET obcanal-server OR NOT TARGET obcanal OR NOT TARGET obcanal-adapter
     return()
 endif()
 set(programs obcanal-server obcanal obcanal-adapter)
+# Of which there is a sample mapping; debian/conffiles names each of them, too.
+set(adapter_targets rdb es6 es7 es8)
 set(packaging ${PROJECT_SOURCE_DIR}/packaging)
 set(generated ${PROJECT_BINARY_DIR}/packaging)
 
@@ -58,7 +60,9 @@ string(REPLACE "${data_dir}" "  data.dir: /var/lib/obcanal/adapter\n" applicatio
 file(WRITE ${generated}/application.yml "${application}")
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/conf/adapter/application.yml)
 install(FILES ${generated}/application.yml DESTINATION etc/obcanal ${deb})
-install(FILES ${PROJECT_SOURCE_DIR}/conf/adapter/rdb/mytest_user.yml DESTINATION etc/obcanal/rdb ${deb})
+foreach(target ${adapter_targets})
+    install(FILES ${PROJECT_SOURCE_DIR}/conf/adapter/${target}/mytest_user.yml DESTINATION etc/obcanal/${target} ${deb})
+endforeach()
 install(FILES ${packaging}/debian/obcanal-server.service ${packaging}/debian/obcanal-adapter.service
     DESTINATION lib/systemd/system ${deb})
 install(FILES ${packaging}/debian/obcanal.logrotate DESTINATION etc/logrotate.d RENAME obcanal ${deb})
@@ -89,7 +93,9 @@ install(FILES ${PROJECT_SOURCE_DIR}/conf/canal.properties ${PROJECT_SOURCE_DIR}/
               ${PROJECT_SOURCE_DIR}/conf/ADAPTER_KEYS.md ${PROJECT_SOURCE_DIR}/conf/adapter/application.yml
               ${PROJECT_SOURCE_DIR}/conf/BINLOG_SERVICE.md
     DESTINATION conf ${tarball})
-install(FILES ${PROJECT_SOURCE_DIR}/conf/adapter/rdb/mytest_user.yml DESTINATION conf/rdb ${tarball})
+foreach(target ${adapter_targets})
+    install(FILES ${PROJECT_SOURCE_DIR}/conf/adapter/${target}/mytest_user.yml DESTINATION conf/${target} ${tarball})
+endforeach()
 install(FILES ${PROJECT_SOURCE_DIR}/conf/example/instance.properties DESTINATION conf/example ${tarball})
 install(DIRECTORY DESTINATION logs ${tarball})
 install(FILES ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION . ${tarball})

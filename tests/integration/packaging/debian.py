@@ -150,7 +150,7 @@ def installed(machine):
         "/etc/obcanal": "root:obcanal 750",
         "/etc/obcanal/canal.properties": "root:obcanal 640",
         "/etc/obcanal/application.yml": "root:obcanal 640",
-        "/etc/obcanal/rdb/mytest_user.yml": "root:obcanal 640",
+        **{"/etc/obcanal/%s/mytest_user.yml" % name: "root:obcanal 640" for name in packed.ADAPTER_TARGETS},
         "/etc/obcanal/example": "root:obcanal 750",
         "/etc/obcanal/example/instance.properties": "root:obcanal 640",
         "/var/lib/obcanal": "obcanal:obcanal 750",

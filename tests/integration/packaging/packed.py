@@ -8,6 +8,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import obcanal  # noqa: E402
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", ".."))
+# Of each the packages hold a sample mapping.
+ADAPTER_TARGETS = ("rdb", "es6", "es7", "es8")
 checks = 0
 
 

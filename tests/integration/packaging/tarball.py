@@ -36,7 +36,8 @@ def layout(base):
     for name in ("startup.sh", "stop.sh", "restart.sh", "adapter.sh", "obcanal-server", "obcanal-adapter", "obcanal"):
         expect(name, os.access(os.path.join(base, "bin", name), os.X_OK), True)
     for path in ("conf/canal.properties", "conf/example/instance.properties", "logs", "man/man8/obcanal-server.8",
-                 "conf/application.yml", "conf/rdb/mytest_user.yml", "man/man8/obcanal-adapter.8"):
+                 "conf/application.yml", "man/man8/obcanal-adapter.8",
+                 *("conf/%s/mytest_user.yml" % name for name in packed.ADAPTER_TARGETS)):
         expect(path, os.path.exists(os.path.join(base, path)), True)
     for program in ("obcanal-server", "obcanal-adapter", "obcanal"):
         path = os.path.join(base, "bin", program)
