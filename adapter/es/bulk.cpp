@@ -29,6 +29,17 @@ void append_sized(std::string& to, const std::string& text) {
     to += text;
 }
 
+ActionLine line_of(const BulkOp& op) {
+    ActionLine line;
+    line.action = op.action;
+    line.index = op.target->index;
+    line.type = op.target->type;
+    line.id = op.id();
+    line.routing = op.routing();
+    line.before = op.before;
+    return line;
+}
+
 uint64_t wall_us() {
     const auto now = std::chrono::system_clock::now().time_since_epoch();
     return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count()
@@ -208,26 +219,19 @@ Awaitable<void> Bulk::run_lane(Round* round) {
 }
 
 void Bulk::append_op(std::string& body, const BulkOp& op, uint64_t version) const {
-    ActionLine line;
-    line.action = op.action;
-    line.index = op.target->index;
-    line.type = op.target->type;
-    line.id = op.id();
-    line.routing = op.routing();
+    ActionLine line = line_of(op);
     line.version = version;
+    // What is there already gets its fields.
+    if (op.action == BulkAction::Upsert && op.before.found) line.action = BulkAction::Update;
     append_action(body, line);
     const std::span<const DocumentChange* const> changes = std::span(op.changes).subspan(op.from);
     const DocumentText& text = *op.target->text;
-    switch (op.action) {
-        case BulkAction::Index: text.append_fields(body, changes, true); break;
-        case BulkAction::Upsert:
-            body += R"({"doc":)";
-            text.append_fields(body, changes, true);
-            body += R"(,"doc_as_upsert":true})";
-            break;
+    switch (line.action) {
+        case BulkAction::Index:
+        case BulkAction::Upsert: text.append_fields(body, changes, true); break;
         case BulkAction::Update:
             body += R"({"doc":)";
-            text.append_fields(body, changes, false);
+            text.append_fields(body, changes, op.action == BulkAction::Upsert);
             body += "}";
             break;
         case BulkAction::Delete: return;
@@ -240,7 +244,7 @@ size_t Bulk::make_body(const std::vector<BulkOp*>& pending, std::string& body) {
     const uint64_t version = next_version();
     size_t count = 0;
     for (const BulkOp* const op : pending) {
-        if (count >= size_.actions()) break;
+        if (count >= size_.actions() || op->must_look()) break;
         const size_t before = body.size();
         append_op(body, *op, version);
         if (count > 0 && body.size() > size_.bytes()) {
@@ -264,12 +268,66 @@ bool Bulk::settle(BulkOp& op, BulkItem item) {
             // Ours is the latest all the same: the clock went back, or somebody else wrote.
             ++counts_.stale;
             version_ = std::max(version_, current_version(op.item.reason));
+            op.look = op.action == BulkAction::Update || op.action == BulkAction::Upsert;
             return false;
         default: ++counts_.tried_again; return false;
     }
 }
 
+void Bulk::put_off(std::span<BulkOp* const> ops, const HttpReply& reply, std::string_view what) {
+    size_.rejected();
+    const Error error = reply_error(reply, what);
+    for (BulkOp* const op : ops) settle(*op, BulkItem{reply.status, "busy", error.detail});
+}
+
+Awaitable<Result<bool>> Bulk::look(std::vector<BulkOp*>* pending) {
+    std::vector<BulkOp*> asked;
+    std::string body = R"({"docs":[)";
+    for (BulkOp* const op : std::span(*pending).first(std::min(pending->size(), size_.actions()))) {
+        const bool made = op->action == BulkAction::Upsert && !op->before.found;
+        if (made && look_first_) op->look = true;
+        if (!op->must_look()) continue;
+        if (!asked.empty()) body.push_back(',');
+        append_document(body, line_of(*op));
+        asked.push_back(op);
+    }
+    if (asked.empty()) co_return true;
+    body += "]}";
+    const Result<HttpReply> reply = co_await client_.states(body);
+    if (!reply) co_return reply.error();
+    if (reply->status == 429 || reply->status == 503) {
+        put_off(asked, *reply, "POST /_mget");
+        co_return false;
+    }
+    if (reply->status / 100 != 2) co_return reply_error(*reply, "POST /_mget");
+    const Result<std::vector<DocumentState>> states = read_states(reply->body, asked.size());
+    if (!states) co_return states.error();
+    counts_.looked_at += asked.size();
+    bool known = true;
+    size_t there = 0;
+    for (size_t i = 0; i < asked.size(); ++i) {
+        BulkOp& op = *asked[i];
+        const DocumentState& state = (*states)[i];
+        if (!state.error.type.empty()) {
+            known = false;
+            settle(op, state.error);
+            continue;
+        }
+        op.before = state;
+        op.look = false;
+        if (state.found) ++there;
+        if (state.found || op.action != BulkAction::Update) continue;
+        op.outcome = ItemOutcome::Missing;
+        ++counts_.missing;
+    }
+    look_first_ = look_first_ && there * 2 >= asked.size();
+    std::erase_if(*pending, [](const BulkOp* op) { return op->outcome == ItemOutcome::Missing; });
+    co_return known;
+}
+
 Awaitable<Result<bool>> Bulk::send_some(std::vector<BulkOp*>* pending) {
+    const Result<bool> looked = co_await look(pending);
+    if (!looked || !*looked || pending->empty() || pending->front()->must_look()) co_return looked;
     std::string body;
     const size_t count = make_body(*pending, body);
     const SteadyTime start = steady_now();
@@ -290,9 +348,7 @@ Awaitable<Result<bool>> Bulk::send_some(std::vector<BulkOp*>* pending) {
         co_return true;
     }
     if (reply->status == 429 || reply->status == 503) {
-        size_.rejected();
-        const Error error = reply_error(*reply, "POST /_bulk");
-        for (BulkOp* const op : sent) settle(*op, BulkItem{reply->status, "busy", error.detail});
+        put_off(sent, *reply, "POST /_bulk");
         co_return false;
     }
     if (reply->status / 100 != 2) co_return reply_error(*reply, "POST /_bulk");
@@ -300,16 +356,22 @@ Awaitable<Result<bool>> Bulk::send_some(std::vector<BulkOp*>* pending) {
     if (!items) co_return std::move(items).error();
     std::vector<BulkOp*> left;
     bool busy = false;
+    size_t made = 0;
+    size_t there = 0;
     for (size_t i = 0; i < count; ++i) {
         BulkOp* const op = sent[i];
+        const bool makes = op->action == BulkAction::Upsert && !op->before.found;
+        if (makes) ++made;
         if (settle(*op, std::move((*items)[i]))) continue;
+        if (makes && op->look) ++there;
         if (op->outcome == ItemOutcome::Blocked) {
             co_return Error{Errc::Refused, Retry::Backoff, describe_op(*op)};
         }
         busy = busy || op->outcome == ItemOutcome::Again;
         left.push_back(op);
     }
-    const bool moved = left.size() < count;
+    if (there > 0 && there * 2 >= made) look_first_ = true;
+    const bool moved = left.size() < count || there > 0;
     if (busy) {
         size_.rejected();
     } else {

@@ -1,7 +1,8 @@
 // Writes changes of documents by POST /_bulk: those of one document that come together are one
 // action, so that actions are independent of each other, go out on several connections at once,
-// and are sent again one by one when the server was too busy for them. Belongs to a writer; its
-// strand, except stop().
+// and are sent again one by one when the server was too busy for them. Before fields are put into a
+// document it is looked at, so that a request whose answer was lost does nothing when it arrives
+// behind newer ones. Belongs to a writer; its strand, except stop().
 #pragma once
 
 #include "adapter/es/bulk_reply.h"
@@ -34,7 +35,11 @@ struct BulkOp {
     std::vector<const DocumentChange*> changes;  // in order; what they point to outlives it
     size_t from = 0;                             // those before it have no effect any more
     ItemOutcome outcome = ItemOutcome::Again;
-    BulkItem item;  // of the last answer
+    BulkItem item;         // of the last answer
+    bool look = false;     // again, before it is sent
+    DocumentState before;  // when we looked
+
+    bool must_look() const { return look || (action == BulkAction::Update && !before.found); }
 
     const std::string& id() const { return changes.back()->id; }
     const std::string& routing() const { return changes.back()->routing; }
@@ -77,6 +82,7 @@ class BulkSize {
 struct BulkCounts {
     std::atomic<uint64_t> documents{0};
     std::atomic<uint64_t> bulks{0};
+    std::atomic<uint64_t> looked_at{0};    // documents
     std::atomic<uint64_t> tried_again{0};  // actions
     std::atomic<uint64_t> stale{0};
     std::atomic<uint64_t> missing{0};
@@ -100,6 +106,10 @@ class Bulk {
     // Sends the first of `pending`, as many as fit, and takes those out that are settled. True: it
     // has got further.
     Awaitable<Result<bool>> send_some(std::vector<BulkOp*>* pending);
+    // Looks at those of the first that need it; True: they may be sent.
+    Awaitable<Result<bool>> look(std::vector<BulkOp*>* pending);
+    // The server is too busy for all of it.
+    void put_off(std::span<BulkOp* const> ops, const HttpReply& reply, std::string_view what);
     size_t make_body(const std::vector<BulkOp*>& pending, std::string& body);
     void append_op(std::string& body, const BulkOp& op, uint64_t version) const;
     bool settle(BulkOp& op, BulkItem item);
@@ -112,7 +122,8 @@ class Bulk {
     BulkCounts& counts_;
     BulkSize size_;
     Notifier wake_;
-    uint64_t version_ = 0;  // the last one given to a document
+    uint64_t version_ = 0;     // the last one given to a document
+    bool look_first_ = false;  // what is to be made is mostly there
     std::atomic<bool> stopped_{false};
 };
 

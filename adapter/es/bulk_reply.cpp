@@ -16,6 +16,19 @@ Error bad_reply(std::string what) {
     return {Errc::BadPacket, Retry::Backoff, "reply of POST /_bulk: " + std::move(what)};
 }
 
+Error bad_states(std::string what) {
+    return {Errc::BadPacket, Retry::Backoff, "reply of POST /_mget: " + std::move(what)};
+}
+
+// False: the member is there and no integer.
+bool read_number(const json::object& object, std::string_view name, int64_t& to) {
+    const json::value* const found = object.if_contains(name);
+    if (found == nullptr) return true;
+    if (!found->is_int64()) return false;
+    to = found->get_int64();
+    return true;
+}
+
 std::string text_of(const json::object& object, std::string_view name) {
     const json::value* const found = object.if_contains(name);
     const json::string* const text = found == nullptr ? nullptr : found->if_string();
@@ -69,6 +82,40 @@ Result<std::vector<BulkItem>> read_bulk_reply(std::string_view text, size_t expe
     if (all.size() != expected) {
         return bad_reply(
             std::to_string(all.size()) + " items for " + std::to_string(expected) + " actions"
+        );
+    }
+    return all;
+}
+
+Result<std::vector<DocumentState>> read_states(std::string_view text, size_t expected) {
+    const Result<json::value> value = parse_json(text);
+    if (!value) return bad_states(value.error().detail);
+    const json::object* const reply = value->if_object();
+    const json::value* const docs = reply == nullptr ? nullptr : reply->if_contains("docs");
+    if (docs == nullptr || !docs->is_array()) return bad_states("no docs: " + printable(text));
+    std::vector<DocumentState> all;
+    all.reserve(expected);
+    for (const json::value& entry : docs->get_array()) {
+        const json::object* const body = entry.if_object();
+        if (body == nullptr) return bad_states("a document that is no object");
+        DocumentState& state = all.emplace_back();
+        if (const json::value* const error = body->if_contains("error")) {
+            read_error(*error, state.error);
+            state.error.status = 503;
+            if (state.error.type == "index_not_found_exception") state.error = {};
+            continue;
+        }
+        const json::value* const found = body->if_contains("found");
+        if (found == nullptr || !found->is_bool()) return bad_states("a document without found");
+        state.found = found->get_bool();
+        if (!read_number(*body, "_seq_no", state.seq_no) ||
+            !read_number(*body, "_primary_term", state.primary_term) ||
+            !read_number(*body, "_version", state.version))
+            return bad_states("a document's version is no number");
+    }
+    if (all.size() != expected) {
+        return bad_states(
+            std::to_string(all.size()) + " documents for " + std::to_string(expected) + " asked for"
         );
     }
     return all;

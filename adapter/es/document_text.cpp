@@ -89,11 +89,11 @@ void DocumentText::append_nulls(std::string& to) const {
     to.push_back('}');
 }
 
-void append_action(std::string& to, const ActionLine& line) {
-    constexpr std::array<std::string_view, 4> kNames{"index", "update", "update", "delete"};
-    to += R"({")";
-    to += kNames.at(static_cast<size_t>(line.action));
-    to += R"(":{"_index":)";
+namespace {
+
+// Without the closing brace.
+void append_place(std::string& to, const ActionLine& line) {
+    to += R"({"_index":)";
     append_json_string(to, line.index);
     if (!line.type.empty()) {
         to += R"(,"_type":)";
@@ -105,12 +105,37 @@ void append_action(std::string& to, const ActionLine& line) {
         to += R"(,"routing":)";
         append_json_string(to, line.routing);
     }
-    // The update API knows no versions from outside.
-    if (line.action == BulkAction::Index || line.action == BulkAction::Delete) {
-        to += R"(,"version":)" + std::to_string(line.version);
-        to += R"(,"version_type":"external_gte")";
-    } else {
-        to += R"(,"retry_on_conflict":3)";
+}
+
+}  // namespace
+
+void append_document(std::string& to, const ActionLine& line) {
+    append_place(to, line);
+    to.push_back('}');
+}
+
+void append_action(std::string& to, const ActionLine& line) {
+    constexpr std::array<std::string_view, 4> kNames{"index", "create", "update", "delete"};
+    to += R"({")";
+    to += kNames.at(static_cast<size_t>(line.action));
+    to += R"(":)";
+    append_place(to, line);
+    switch (line.action) {
+        case BulkAction::Index:
+        case BulkAction::Delete:
+            to += R"(,"version":)" + std::to_string(line.version);
+            to += R"(,"version_type":"external_gte")";
+            break;
+        case BulkAction::Upsert: break;
+        case BulkAction::Update:
+            // The update API knows no versions from outside; Elasticsearch 6 compares its own,
+            // later ones only the sequence.
+            if (!line.type.empty()) {
+                to += R"(,"version":)" + std::to_string(line.before.version);
+            } else {
+                to += R"(,"if_seq_no":)" + std::to_string(line.before.seq_no);
+                to += R"(,"if_primary_term":)" + std::to_string(line.before.primary_term);
+            }
     }
     to += "}}\n";
 }

@@ -2,6 +2,7 @@
 // Made for one mapping and one state of its index; strand of the writer.
 #pragma once
 
+#include "adapter/es/bulk_reply.h"
 #include "adapter/es/document_change.h"
 #include "adapter/es/es_client.h"
 #include "adapter/es/es_value.h"
@@ -18,7 +19,7 @@ namespace obcanal::adapter::es {
 // What becomes of all changes of one document that are written at once.
 enum class BulkAction : uint8_t {
     Index,   // the whole document takes the place of what was there
-    Upsert,  // fields are put into the document, which is made if it is missing
+    Upsert,  // the document is made; as an Update where it is there already
     Update,  // fields are put into a document that should be there
     Delete,
 };
@@ -62,7 +63,9 @@ class DocumentText {
 };
 
 // {"index":{"_index":"i","_id":"1","routing":"r","version":7,"version_type":"external_gte"}} and
-// the line's end.
+// the line's end. Every action is one that has no effect when it arrives late, of a request that
+// was given up: a whole document and a delete have a version from outside, fields are put into the
+// document that we looked at and no other, and what is created wasn't there.
 struct ActionLine {
     BulkAction action = BulkAction::Index;
     std::string_view index;
@@ -70,7 +73,10 @@ struct ActionLine {
     std::string_view id;
     std::string_view routing;
     uint64_t version = 0;
+    DocumentState before;  // of an Update
 };
 void append_action(std::string& to, const ActionLine& line);
+// {"_index":"i","_id":"1","routing":"r"}: which one, of POST /_mget.
+void append_document(std::string& to, const ActionLine& line);
 
 }  // namespace obcanal::adapter::es

@@ -143,6 +143,15 @@ Awaitable<Result<HttpReply>> EsClient::bulk(std::string_view body) {
     co_return reply;
 }
 
+Awaitable<Result<HttpReply>> EsClient::states(std::string_view body) {
+    HttpCall call;
+    call.method = "POST";
+    call.path = "/_mget?_source=false";
+    call.body = body;
+    Result<HttpReply> reply = co_await http_->request(call);
+    co_return reply;
+}
+
 Awaitable<Result<json::value>> EsClient::ask(
     std::string method, std::string path, std::string body
 ) {

@@ -49,6 +49,8 @@ class EsClient {
     Awaitable<Result<IndexMapping>> mapping(std::string index, std::string type);
     // The reply of POST /_bulk, whatever its status. `body` stays alive meanwhile.
     Awaitable<Result<HttpReply>> bulk(std::string_view body);
+    // The same of POST /_mget, without the documents' fields.
+    Awaitable<Result<HttpReply>> states(std::string_view body);
     Awaitable<Result<uint64_t>> count(std::string index);
     Awaitable<Result<void>> refresh(std::string index);
     // Any other request; an Error when the status is not 2xx. `what` is for messages.

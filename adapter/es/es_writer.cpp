@@ -23,6 +23,16 @@ core::RefusedChange refused(const DocumentChange& change, std::string cause) {
     return letter;
 }
 
+// An error that a key of the configuration may be at fault for, with that key.
+Error with_key(Error error) {
+    if (error.code != Errc::Auth) return error;
+    const bool answered = error.detail.find("GET /: status") != std::string::npos;
+    error.detail += answered
+                        ? " (see security.auth, security.apiKey)"
+                        : " (see security.ca.path: the CA that the hosts' certificates are of)";
+    return error;
+}
+
 std::string task_of(const BulkOp& op) { return op.target->plan->task->task + ": "; }
 
 }  // namespace
@@ -78,7 +88,7 @@ Awaitable<Result<void>> EsWriter::open() {
     indexes_.clear();
     targets_.clear();
     Result<void> connected = co_await client_->connect();
-    if (!connected) co_return connected;
+    if (!connected) co_return with_key(std::move(connected).error());
     if (!connected_) {
         const EsServer& server = client_->server();
         log_.info(
@@ -388,7 +398,9 @@ std::vector<core::WriterCounter> EsWriter::counters() const {
         {"es_bulks", "Bulks that were answered.", counts_.bulks},
         {"es_retried", "Actions that the server was too busy for, sent again.", counts_.tried_again
         },
-        {"es_stale", "Actions whose document had a higher version.", counts_.stale},
+        {"es_looked_at", "Documents looked at before fields were put into them.", counts_.looked_at
+        },
+        {"es_stale", "Actions whose document was another by then.", counts_.stale},
         {"es_missing", "Updates that found no document.", counts_.missing},
         {"es_refused", "Actions that the server refused for a cause of their own.", counts_.refused
         },

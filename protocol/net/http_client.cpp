@@ -78,6 +78,7 @@ struct HeaderList {
 Errc code_of(CURLcode code) {
     switch (code) {
         case CURLE_OPERATION_TIMEDOUT: return Errc::Timeout;
+        case CURLE_PEER_FAILED_VERIFICATION: return Errc::Auth;
         case CURLE_GOT_NOTHING:
         case CURLE_SEND_ERROR:
         case CURLE_RECV_ERROR:

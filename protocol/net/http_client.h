@@ -49,7 +49,8 @@ class HttpClient {
 
     // On a connection that has nothing to do, or behind what the least busy one has to do. A host
     // that can't be reached gives way to the next one; a request that may have arrived is not sent
-    // again, and its Error is Io, Closed or Timeout. Every status is a reply.
+    // again, and its Error is Io, Closed or Timeout; Auth where a host's certificate is of no CA
+    // that is trusted, or of another host. Every status is a reply.
     Awaitable<Result<HttpReply>> request(HttpCall call);
 
     // Any thread. What is under way ends with Errc::Stopped, and so does all that comes later.

@@ -1,8 +1,10 @@
 """adapter_es.py VERSION [--cycles N] [--operations N] [--seed S] [--faults LIST]: random operations on users and roles while Elasticsearch is
-killed, stopped for a while, read-only, full or rejects, and the adapter is killed; afterwards every document equals the row that the mapping's
-SQL gives, and no document has a smaller version than it had.
+killed, stopped for a while, read-only, full or rejects, its answers are lost or requests come late, and adapter, server and their connections
+are killed; afterwards every document equals the row that the mapping's SQL gives, and no document has a smaller version than it had.
 
-Faults: kill (the node), pause (SIGSTOP), readonly, full (the disk's flood stage), reject (a write queue of one), adapter (SIGKILL).
+Faults of the node: kill, pause (SIGSTOP), readonly, full (the disk's flood stage), reject (a write queue of one, always); of requests, by a
+proxy: lose, refuse, slow, hold (arrives behind newer ones), busy (429), away (503); of ours: adapter (SIGKILL), blocked (the adapter is killed
+while the node takes nothing: what it has acknowledged by then would be lost), server (SIGKILL), source (its connections end).
 """
 import argparse
 import os
@@ -14,8 +16,10 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration", "es"))
 from es_run import Elasticsearch, Run, obcanal  # noqa: E402
+from node_proxy import NodeProxy  # noqa: E402
 
-FAULTS = "kill,pause,readonly,full,adapter"
+FAULTS = "kill,pause,readonly,full,lose,refuse,slow,hold,busy,away,adapter,blocked,server,source"
+REQUESTS = ("lose", "refuse", "slow", "hold", "busy", "away")
 MAPPINGS = {
     "users": "_index: users\n_id: _id\nsql: \"select a.id as _id, a.name, a.n from user a\"",
     "joined": "_index: joined\n_id: _id\nsql: \"select a.id as _id, a.name, a.role_id, b.role_name from user a left join role b"
@@ -51,8 +55,21 @@ class Workload:
 
 
 class Faults:
-    def __init__(self, run, rng):
-        self.run, self.es, self.rng = run, run.es, rng
+    def __init__(self, run, proxy, rng):
+        self.run, self.es, self.proxy, self.rng = run, run.es, proxy, rng
+
+    def make(self, name):
+        if name in REQUESTS:
+            self.requests(name)
+        elif name != "reject":  # that one is always on
+            getattr(self, name)()
+
+    def requests(self, kind):
+        """For a while every second request of the writer, which knows no other way."""
+        chance = random.Random(self.rng.random())
+        self.proxy.fault = lambda path, _: kind if path.startswith(("/_bulk", "/_mget")) and chance.random() < 0.5 else None
+        time.sleep(0.5 + self.rng.random() * 1.5)
+        self.proxy.fault = lambda path, body: None
 
     def kill(self):
         self.es.kill()
@@ -60,6 +77,22 @@ class Faults:
 
     def adapter(self):
         self.run.adapter.kill()
+        self.run.adapter.start()
+
+    def server(self):
+        self.run.server.kill()
+        self.run.server.start()
+
+    def source(self):
+        self.run.source.kill_dumps()
+        time.sleep(self.rng.random() * 0.5)
+        self.run.source.kill_dumps()
+
+    def blocked(self):
+        self.block(True)
+        time.sleep(0.5 + self.rng.random())
+        self.run.adapter.kill()
+        self.block(None)
         self.run.adapter.start()
 
     def pause(self):
@@ -127,26 +160,31 @@ def main():
         kinds = {"name": "keyword", "n": "long", "role_id": "long", "role_name": "keyword"}
         es.create("users", {name: {"type": kinds[name]} for name in ("name", "n")})
         es.create("joined", {name: {"type": kinds[name]} for name in ("name", "role_id", "role_name")})
-        run = Run(scratch, arguments.version, MAPPINGS, es=es)
+        proxy = NodeProxy(scratch, es.port)
+        run = Run(scratch, arguments.version, MAPPINGS, es=es, hosts="127.0.0.1:%d" % proxy.port)
         run.sql("CREATE TABLE user (id int PRIMARY KEY, name varchar(20), role_id int, n int, KEY (role_id));"
                 "CREATE TABLE role (id int PRIMARY KEY, role_name varchar(20))")
         run.adapter.start()
         run.wait_written()
-        workload, faults = Workload(arguments.seed), Faults(run, rng)
+        workload, faults, done, begin = Workload(arguments.seed), Faults(run, proxy, rng), {}, time.monotonic()
         for cycle in range(arguments.cycles):
             writing = threading.Thread(target=run.sql, args=(workload.script(arguments.operations), False))
             writing.start()
             time.sleep(rng.random() * 0.5)
-            name = rng.choice(names)
-            if name != "reject":  # that one is always on
-                getattr(faults, name)()
+            name = names[cycle % len(names)] if arguments.cycles <= len(names) else rng.choice(names)
+            done[name] = done.get(name, 0) + 1
+            faults.make(name)
             writing.join()
+            if name != "hold":
+                proxy.release()  # what was held in an earlier cycle
             if cycle % 5 == 4 or cycle + 1 == arguments.cycles:
                 run.wait_written(300)
+                proxy.release()
                 documents = check_equal(run)
                 check_versions(run, known)
-                print("cycle %d (%s): %d documents equal" % (cycle + 1, name, documents), flush=True)
-    print("%s, seed %d: %d cycles" % (arguments.version, arguments.seed, arguments.cycles))
+                print("cycle %d (%s): %d documents equal, %.0f s" % (cycle + 1, name, documents, time.monotonic() - begin), flush=True)
+        print("%s, seed %d: %d cycles: %s; %d documents equal, requests %s" % (
+            arguments.version, arguments.seed, arguments.cycles, done, documents, {k: v for k, v in proxy.counts.items() if k}))
 
 
 if __name__ == "__main__":

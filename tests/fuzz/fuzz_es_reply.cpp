@@ -30,6 +30,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     switch (data[0] % 4) {
         case 0: {
             const size_t expected = data[0] / 4;
+            if (const auto states = read_states(text, expected)) {
+                OBC_ASSERT(states->size() == expected);
+            }
             const auto items = read_bulk_reply(text, expected);
             if (!items) return 0;
             OBC_ASSERT(items->size() == expected);

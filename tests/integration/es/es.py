@@ -1,17 +1,23 @@
-"""es.py VERSION [SCENARIO...]: obcanal-adapter from a real MariaDB into a real Elasticsearch or OpenSearch.
+"""es.py VERSION [--source SERVER] [SCENARIO...]: obcanal-adapter from a real MariaDB (or MySQL: 5.6, 5.7, 8.0, 8.0.33) into a real
+Elasticsearch or OpenSearch.
 
 simple   one table: inserts, updates, deletes, moved keys, values of every type, upsert, missing documents, constants
 load     full loads, with a condition too, and an index that is built anew while rows change
 found    documents that are found by a field instead of their id; children of the join datatype, with their parents' routing
+late     a request that was given up arrives behind newer ones, and changes nothing
+secured  TLS with a CA of its own, users and API keys; TRUNCATE and a rebuild under TLS (OpenSearch here knows no users: the proxy asks)
 refused  documents that the index refuses: in the way, parked, and tried again
 """
+import argparse
+import base64
 import json
 import os
 import subprocess
-import sys
 import threading
 
 from es_run import Elasticsearch, Run, obcanal
+import certificates
+from node_proxy import NodeProxy
 
 U0 = """_index: users
 _id: _id
@@ -24,7 +30,7 @@ def equal(what, got, wanted):
         raise RuntimeError("%s: %r instead of %r" % (what, got, wanted))
 
 
-def simple(scratch, version, es):
+def simple(scratch, version, es, source):
     es.create("users", {"name": {"type": "text"}, "c_time": {"type": "date"}})
     es.create("ups", {"name": {"type": "text"}, "other": {"type": "keyword"}})
     run = Run(scratch, version, {
@@ -33,7 +39,7 @@ def simple(scratch, version, es):
         "quoted": "_index: quoted\n_id: _id\nsql: \"select a.`id` as `_id`, a.`name` from `user` a\"",
         "named": "_index: named\n_id: _id\nsql: \"select concat('u_', a.id) as _id, a.name from user a\"",
         "ups": "_index: ups\n_id: _id\nupsert: true\nsql: \"select a.id as _id, a.name from user a\"",
-    }, es=es)
+    }, es=es, source=source)
     run.sql("CREATE TABLE user (id int PRIMARY KEY, name varchar(40), role_id int, c_time datetime, extra int)")
     run.adapter.start()
     run.sql("INSERT INTO user VALUES (1,'a',2,'2024-01-02 03:04:05',0),(2,'b',NULL,NULL,0),(3,'c',2,NULL,0)")
@@ -69,8 +75,8 @@ def simple(scratch, version, es):
     equal("deleted and made again", es.source("users", "9"), {"name": "z", "c_time": None})
     equal("count", run.adapter.get("/count/es/users.yml"), {"esIndex": "users", "count": run.es.ask("GET", "/users/_count")["count"]})
 
-    run.sql("INSERT INTO user (id,name) SELECT 1000+seq, concat('n', seq) FROM seq_1_to_5000;"
-            "UPDATE user SET name=concat(name,'!') WHERE id > 1000; DELETE FROM user WHERE id > 5000")
+    run.sql("INSERT INTO user (id,name) VALUES " + ",".join("(%d,'n%d')" % (1000 + i, i) for i in range(1, 5001)) +
+            ";UPDATE user SET name=concat(name,'!') WHERE id > 1000; DELETE FROM user WHERE id > 5000")
     run.wait_written()
     rows = {row[0]: row[1] for row in run.sql("SELECT id, name FROM user")}
     equal("many", {key: value["name"] for key, value in es.documents("users").items()}, rows)
@@ -87,9 +93,9 @@ def letters(run, *arguments):
     return made.stdout
 
 
-def refused(scratch, version, es):
+def refused(scratch, version, es, source):
     es.create("numbers", LONG)
-    run = Run(scratch, version, {}, es=es)
+    run = Run(scratch, version, {}, es=es, source=source)
     run.map("numbers", NUMBERS, head="onError: park\n")
     run.sql("CREATE TABLE user (id int PRIMARY KEY, name varchar(40))")
     run.adapter.start()
@@ -132,11 +138,11 @@ def names_in(es):
     return {key: source["name"] for key, source in es.documents("users").items()}
 
 
-def load(scratch, version, es):
+def load(scratch, version, es, source):
     es.create("users", {"name": {"type": "keyword"}, "c_time": {"type": "date"}})
-    run = Run(scratch, version, {"users": U0 + "etlCondition: \"where a.c_time>={}\""}, es=es)
+    run = Run(scratch, version, {"users": U0 + "etlCondition: \"where a.c_time>={}\""}, es=es, source=source)
     run.sql("CREATE TABLE user (id int PRIMARY KEY, name varchar(40), c_time datetime);"
-            "INSERT INTO user SELECT seq, concat('n', seq), date_add('2024-01-01', INTERVAL seq SECOND) FROM seq_1_to_9000")
+            "INSERT INTO user VALUES " + ",".join("(%d,'n%d',date_add('2024-01-01', INTERVAL %d SECOND))" % (i, i, i) for i in range(1, 9001)))
     run.adapter.start()
     run.wait_written()
     es.ask("DELETE", "/users")
@@ -169,7 +175,7 @@ sql: "select concat('oid_', t.id) as _id, t.customer_id, t.serial as order_seria
 """
 
 
-def found(scratch, version, es):
+def found(scratch, version, es, source):
     es.create("found", {"id": {"type": "long"}, "name": {"type": "keyword"}, "kept": {"type": "keyword"}})
     es.create("customer", CUSTOMER, shards=5)
 
@@ -180,7 +186,7 @@ def found(scratch, version, es):
         "found": "_index: found\npk: id\nsql: \"select a.id, a.name from user a\"",
         "parent": "_index: customer\n_id: id\nrelations: {customer_order: {name: customer}}\nsql: \"select c.id, c.name from customer c\"",
         "child": CHILD,
-    }, es=es)
+    }, es=es, source=source)
     run.sql("CREATE TABLE user (id int PRIMARY KEY, name varchar(40)); CREATE TABLE customer (id int PRIMARY KEY, name varchar(40));"
             "CREATE TABLE biz_order (id int PRIMARY KEY, customer_id int, serial varchar(40))")
     run.adapter.start()
@@ -211,18 +217,146 @@ def found(scratch, version, es):
     print("%s: found: by a field, and children" % version)
 
 
+def late(scratch, version, es, source):
+    """What reached the node before the answer was lost is executed by it whenever it gets to it."""
+    for index in ("users", "ups"):
+        es.create(index, {"name": {"type": "keyword"}, "other": {"type": "keyword"}})
+    proxy = NodeProxy(scratch, es.port)
+    mapping = "_index: %s\n_id: _id\nupsert: %s\nsql: \"select a.id as _id, a.name from user a\""
+    run = Run(scratch, version, {"users": mapping % ("users", "false"), "ups": mapping % ("ups", "true")}, es=es, source=source,
+              hosts="127.0.0.1:%d" % proxy.port)
+    run.sql("CREATE TABLE user (id int PRIMARY KEY, name varchar(40))")
+    run.adapter.start()
+    run.wait_written()
+
+    def held(statement, index):
+        """The bulk of this is held, and comes again from the adapter."""
+        proxy.once("hold", "/_bulk", b'"%s"' % index.encode())
+        run.sql(statement)
+        run.wait_written()
+        equal("held", len(proxy.held), 1)
+
+    def arrives(but=()):
+        run.wait_written()
+        for status, text, _ in proxy.release():
+            items = [next(iter(item.values())) for item in json.loads(text)["items"]]
+            # A mark in the same bulk was written once.
+            done = {(item["_index"], item["_id"]) for item in items if "error" not in item and item["_index"] != "marker"}
+            equal("what comes late and has an effect", (status, done - set(but)), (200, set()))
+
+    def both(key):
+        return [es.source(index, key) for index in ("users", "ups")]
+    for index in ("users", "ups"):
+        held("INSERT INTO user VALUES (1,'made'),(2,'made')", index)
+        run.sql("UPDATE user SET name='newer' WHERE id=1; DELETE FROM user WHERE id=2")
+        # Only a version from outside outlives a delete; what is made field by field takes nothing from others, and has none.
+        arrives([("ups", "2")])
+        equal("an insert that comes late", (both("1"), es.source("users", "2")), ([{"name": "newer"}] * 2, None))
+        es.ask("DELETE", "/ups/_doc/2", check=False)
+
+        es.ask("POST", "/ups/_update/1" if not es.types else "/ups/_doc/1/_update", {"doc": {"other": "kept"}})
+        held("UPDATE user SET name='older' WHERE id=1", index)
+        run.sql("UPDATE user SET name='newest' WHERE id=1")
+        arrives()
+        equal("an update that comes late", both("1"), [{"name": "newest"}, {"name": "newest", "other": "kept"}])
+
+        held("UPDATE user SET name='again' WHERE id=1", index)
+        run.sql("DELETE FROM user WHERE id=1")
+        arrives()
+        equal("an update that comes behind a delete", both("1"), [None] * 2)
+
+        run.sql("INSERT INTO user VALUES (3,'three')")
+        run.wait_written()
+        held("DELETE FROM user WHERE id=3", index)
+        run.sql("INSERT INTO user VALUES (3,'back')")
+        arrives()
+        equal("a delete that comes late", both("3"), [{"name": "back"}] * 2)
+        proxy.once("lose", "/_bulk", b'"%s"' % index.encode())
+        run.sql("INSERT INTO user VALUES (4,'four'); UPDATE user SET name='five' WHERE id=3")
+        run.wait_written()
+        equal("only the answer was lost", (both("4"), both("3")), ([{"name": "four"}] * 2, [{"name": "five"}] * 2))
+        run.sql("DELETE FROM user")
+        run.wait_written()
+    print("%s: late: nothing that comes late has an effect" % version)
+
+
+USER = "canal:secret:12"  # a password may hold a colon
+
+
+def secured(scratch, version, es, source):
+    certificates.make(scratch.path)
+    crt = {name: os.path.join(scratch.path, name + ".crt") for name in ("ca", "stranger", "server")}
+    basic = "Basic " + base64.b64encode(USER.encode()).decode()
+    with_users = not version.startswith("opensearch")
+    if with_users:
+        es.stop()
+        es = Elasticsearch(scratch, version, auth=USER, settings=() if es.types else ["xpack.security.authc.api_key.enabled=true"]).start()
+    es.create("users", {"name": {"type": "keyword"}})
+    es.create("kept", {"name": {"type": "keyword"}})
+    proxy = NodeProxy(scratch, es.port, certificate=(crt["server"], os.path.join(scratch.path, "server.key")))
+    key = base64.b64encode(b"id:key").decode()
+    if with_users and not es.types:
+        made = es.ask("POST", "/_security/api_key", {"name": "adapter"})
+        key = base64.b64encode(("%s:%s" % (made["id"], made["api_key"])).encode()).decode()
+    elif not with_users:
+        proxy.required = {basic, "ApiKey " + key}
+
+    mapping = "_index: %s\n_id: _id\nsql: \"select a.id as _id, a.name from user a\"\n"
+    run = Run(scratch, version, {"users": mapping % "users" + "applyTruncate: true", "kept": mapping % "kept"}, es=es, source=source,
+              hosts="https://localhost:%d" % proxy.port, properties={"security.auth": USER, "security.ca.path": crt["stranger"]})
+    run.sql("CREATE TABLE user (id int PRIMARY KEY, name varchar(40)); INSERT INTO user VALUES (1,'a'),(2,'b')")
+    run.adapter.start()
+
+    def told(*parts):
+        """A line of the log names all of it."""
+        def found():
+            return any(all(part in line for part in parts) for line in run.adapter.text(since).splitlines())
+        obcanal.wait_until(found, lambda: "%r in %s" % (parts, run.adapter.text(since)[-3000:]), 60)
+    since = 0
+    told("https://localhost:%d" % proxy.port, "certificate", "security.ca.path")
+    equal("requests without trust", proxy.counts, {})
+
+    since = os.path.getsize(run.adapter.log)
+    run.target({"security.auth": "canal:wrong-password", "security.ca.path": crt["ca"]})
+    told("401", "security.auth")
+    run.target({"security.auth": USER, "security.ca.path": crt["ca"]})
+    run.sql("INSERT INTO user VALUES (3,'c')")
+    run.wait_written()
+    equal("as a user", es.source("users", "3"), {"name": "c"})
+    if not es.types:
+        run.target({"security.apiKey": key, "security.ca.path": crt["ca"]})
+        run.sql("UPDATE user SET name='d' WHERE id=3")
+        obcanal.wait_until(lambda: run.wait_written() or "ApiKey " + key in proxy.authorizations, "the API key to be used", 60)
+        equal("with an API key", es.source("users", "3"), {"name": "d"})
+
+    run.sql("TRUNCATE TABLE user; INSERT INTO user VALUES (4,'d')")
+    run.wait_written()
+    equal("TRUNCATE", (sorted(es.documents("users")), sorted(es.documents("kept"))), (["4"], ["1", "2", "3", "4"]))
+    reply = json.loads(run.adapter.ask("POST", "/etl/es/kept.yml?rebuild=true")[1])
+    equal("rebuilt", reply["succeeded"], True)
+    obcanal.wait_until(lambda: "kept" in str(es.ask("GET", "/_alias/kept", check=False)), lambda: run.adapter.text()[-3000:], 60)
+    run.wait_written()
+    equal("behind the alias", es.documents("kept"), {"4": {"name": "d"}})
+    print("%s: secured: CA, user%s, TRUNCATE, rebuild" % (version, "" if es.types else ", API key"))
+
+
 def main():
-    version = sys.argv[1]
-    scenarios = sys.argv[2:] or SCENARIOS
+    parser = argparse.ArgumentParser()
+    parser.add_argument("version")
+    parser.add_argument("scenario", nargs="*")
+    parser.add_argument("--source", default="mariadb")
+    arguments = parser.parse_intermixed_args()
+    version = arguments.version
     with obcanal.Scratch("es-node-" + version) as node:
         es = Elasticsearch(node, version).start()
-        for scenario in scenarios:
+        for scenario in arguments.scenario or SCENARIOS:
             with obcanal.Scratch("es-%s-%s" % (version, scenario)) as scratch:
-                SCENARIOS[scenario](scratch, version, es)
-            es.clear()
+                SCENARIOS[scenario](scratch, version, es, arguments.source)
+            if scenario != "secured":
+                es.clear()
 
 
-SCENARIOS = {"simple": simple, "found": found, "refused": refused, "load": load}
+SCENARIOS = {"simple": simple, "found": found, "late": late, "refused": refused, "load": load, "secured": secured}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A real MariaDB, obcanal-server on its log, obcanal-adapter with an Elasticsearch target, and what stands in the index."""
+"""A real MariaDB or MySQL, obcanal-server on its log, obcanal-adapter with an Elasticsearch target, and what stands in the index."""
 import base64
 import json
 import os
@@ -106,19 +106,33 @@ class Elasticsearch:
             after = reply["_scroll_id"]
 
 
+    def all_documents(self, indexes):
+        """Of several small indexes in two requests: {index: {id: _source}}."""
+        self.ask("POST", "/%s/_refresh" % ",".join(indexes))
+        most = 10000
+        lines = "".join('{"index":"%s"}\n{"size":%d}\n' % (index, most) for index in indexes)
+        found = {}
+        for index, reply in zip(indexes, self.ask("POST", "/_msearch", lines.encode())["responses"]):
+            hits = reply["hits"]["hits"]
+            if len(hits) == most or reply["_shards"]["failed"]:
+                raise RuntimeError("%s: not all documents are found: %r" % (index, reply["_shards"]))
+            found[index] = {hit["_id"]: hit["_source"] for hit in hits}
+        return found
+
+
 class Run:
     """`mappings`: {task: text below "esMapping:"}, of the source's database mytest."""
 
-    def __init__(self, scratch, version, mappings, name="es", properties=None, head="", es=None, batch=1000, extra=""):
+    def __init__(self, scratch, version, mappings, name="es", properties=None, head="", es=None, batch=1000, extra="", source="mariadb", hosts=None):
         self.scratch = scratch
         self.es = es or Elasticsearch(scratch, version).start()
-        self.source = live.Database(scratch, "mariadb", name="source").start().user()
+        self.source = live.Database(scratch, source, name="source").start().user()
         self.source.sql("CREATE DATABASE mytest; CREATE USER 'reader'@'%' IDENTIFIED BY 'reader'; GRANT SELECT ON mytest.* TO 'reader'@'%'")
         self.server = live.server(scratch, self.source).start()
         live.streaming(self.server)
         sources = {"canal.conf": {"srcDataSources": {"defaultDS": {
             "url": "jdbc:mysql://127.0.0.1:%d/mytest?useUnicode=true" % self.source.port, "username": "reader", "password": "reader"}}}}
-        outer = [{"name": name, "key": "es", "hosts": "127.0.0.1:%d" % self.es.port,
+        outer = [{"name": name, "key": "es", "hosts": hosts or "127.0.0.1:%d" % self.es.port,
                   "properties": {"mode": "rest", "canal.adapter.timeZone": "+08:00", **(properties or {})}}]
         self.name = name
         self.adapter = Adapter(scratch.path, {"g1": outer}, {"canal.tcp.server.host": "127.0.0.1:%d" % self.server.port,
@@ -128,6 +142,7 @@ class Run:
         value["canal.conf"].update(sources["canal.conf"])
         self.adapter.write("application.yml", json.dumps(value, indent=2))
         scratch.keep(self.adapter)
+        self.application = value
         os.makedirs(os.path.join(self.adapter.conf, name), exist_ok=True)
         self.head = "dataSourceKey: defaultDS\ndestination: example\ngroupId: g1\nouterAdapterKey: es\n" + head
         for task, text in mappings.items():
@@ -139,6 +154,12 @@ class Run:
     def map(self, task, text, head=""):
         below = "".join("  %s\n" % line for line in text.splitlines())
         self.adapter.write("%s/%s.yml" % (self.name, task), self.head + head + "esMapping:\n" + below)
+
+    def target(self, properties):
+        """Other properties of the target; the program takes them over."""
+        target = self.application["canal.conf"]["canalAdapters"][0]["groups"][0]["outerAdapters"][0]
+        target["properties"] = {"mode": "rest", "canal.adapter.timeZone": "+08:00", **properties}
+        self.adapter.write("application.yml", json.dumps(self.application, indent=2))
 
     def sql(self, text, check=True):
         return self.source.sql("USE mytest; SET NAMES utf8mb4;" + text, check)

@@ -137,11 +137,23 @@ def statements(rng, count):
     return made
 
 
-def wanted(run, task, names):
+def sources(run):
+    """What every mapping's SQL gives, of one session with the source: {task: rows}."""
+    # A FLOAT as it is, not rounded to six digits.
+    text = "".join("SELECT '%s';%s;" % (task, sql.replace("a.rate,", "a.rate+0E0 as rate,")) for task, sql in run.selects.items())
+    found, rows = {}, None
+    for row in run.sql("SET sql_mode='';" + text):
+        if len(row) == 1:
+            rows = found.setdefault(row[0], [])
+        else:
+            rows.append(row)
+    return found
+
+
+def wanted(rows, names):
     """{id: [documents that are right]}."""
     found = {}
-    # A FLOAT as it is, not rounded to six digits.
-    for row in run.sql("SET sql_mode='';" + run.selects[task].replace("a.rate,", "a.rate+0E0 as rate,")):
+    for row in rows:
         if row[0] == "NULL":
             continue
         found.setdefault(row[0], []).append({name: plain(name, value) for name, value in zip(names, row[1:])})
@@ -159,16 +171,18 @@ def shown(name, value):
     return plain(name, str(value).replace("\\", "\\\\"))
 
 
-def differences(run, task, names):
-    rows = wanted(run, task, names)
-    got = {key: {name: shown(name, value) for name, value in source.items()} for key, source in run.es.documents(task).items()}
+def differences(run, names):
+    source, indexes = sources(run), run.es.all_documents(SHAPES)
     wrong = []
-    for key in sorted(set(rows) | set(got)):
-        right = rows.get(key, [None])
-        if len(right) > 1 and task not in SEVERAL:
-            raise RuntimeError("%s: %s stands for several rows" % (task, key))
-        if got.get(key) not in right:
-            wrong.append("%s %s: %r instead of %r" % (task, key, got.get(key), right[:3]))
+    for task in SHAPES:
+        rows = wanted(source[task], names[task])
+        got = {key: {name: shown(name, value) for name, value in document.items()} for key, document in indexes[task].items()}
+        for key in sorted(set(rows) | set(got)):
+            right = rows.get(key, [None])
+            if len(right) > 1 and task not in SEVERAL:
+                raise RuntimeError("%s: %s stands for several rows" % (task, key))
+            if got.get(key) not in right:
+                wrong.append("%s %s: %r instead of %r" % (task, key, got.get(key), right[:3]))
     return wrong
 
 
@@ -197,13 +211,15 @@ def main():
             run.sql("SET sql_mode='';" + ";\n".join(some) + ";")
             run.wait_written(180)
             checks += 1
-            wrong = [line for task in SHAPES for line in differences(run, task, names[task])]
+            if checks % 100 == 0:
+                print("%d operations, %d checks, %.0f s" % (done, checks, time.monotonic() - begin), flush=True)
+            wrong = differences(run, names)
             if wrong:
                 print("\n".join(wrong[:20]))
                 print("after %d operations, the last batch:\n%s" % (done, ";\n".join(some)))
                 print(run.adapter.text()[-2000:])
                 raise RuntimeError("%d differences, seed %d" % (len(wrong), seed))
-        documents = sum(len(es.documents(task)) for task in SHAPES)
+        documents = sum(len(found) for found in es.all_documents(SHAPES).values())
         print("%s: operations=%d checks=%d shapes=%d documents=%d differences=0 seed=%d in %.0f s" % (
             version, done, checks, len(SHAPES), documents, seed, time.monotonic() - begin))
 

@@ -120,19 +120,29 @@ TEST(DocumentText, RelationsStandInWholeDocumentsOnly) {
 
 TEST(DocumentText, ActionLines) {
     std::string line;
-    append_action(line, {BulkAction::Index, "i", "", "a\"1", "7", 5});
+    append_action(line, {BulkAction::Index, "i", "", "a\"1", "7", 5, {}});
     EXPECT_EQ(
         line,
         R"({"index":{"_index":"i","_id":"a\"1","routing":"7","version":5,"version_type":"external_gte"}})"
         "\n"
     );
     line.clear();
-    append_action(line, {BulkAction::Update, "i", "_doc", "1", "", 5});
+    const DocumentState before{true, 12, 2, 34, {}};
+    append_action(line, {BulkAction::Update, "i", "_doc", "1", "", 5, before});
+    append_action(line, {BulkAction::Update, "i", "", "1", "", 5, before});
+    append_action(line, {BulkAction::Upsert, "i", "", "1", "", 5, {}});
     EXPECT_EQ(
         line,
-        R"({"update":{"_index":"i","_type":"_doc","_id":"1","retry_on_conflict":3}})"
+        R"({"update":{"_index":"i","_type":"_doc","_id":"1","version":34}})"
+        "\n"
+        R"({"update":{"_index":"i","_id":"1","if_seq_no":12,"if_primary_term":2}})"
+        "\n"
+        R"({"create":{"_index":"i","_id":"1"}})"
         "\n"
     );
+    line.clear();
+    append_document(line, {BulkAction::Update, "i", "", "1", "7", 0, {}});
+    EXPECT_EQ(line, R"({"_index":"i","_id":"1","routing":"7"})");
 }
 
 TEST(BulkReply, EveryItemIsRead) {
@@ -166,6 +176,32 @@ TEST(BulkReply, EveryItemIsRead) {
         EXPECT_EQ(outcome_of((*items)[i]), expected[i]) << i;
     EXPECT_EQ(current_version((*items)[3].reason), 12u);
     EXPECT_EQ((*items)[6].reason, "failed: For input string");
+}
+
+TEST(BulkReply, StatesOfDocuments) {
+    const auto states = read_states(
+        R"({"docs":[{"_index":"i","_id":"1","_version":7,"_seq_no":3,"_primary_term":2,"found":true},)"
+        R"({"_index":"i","_id":"2","found":false},)"
+        R"({"_index":"x","_id":"3","error":{"type":"index_not_found_exception","reason":"no such index"}},)"
+        R"({"_index":"i","_id":"4","error":{"type":"no_shard_available_action_exception","reason":"[i][0]"}},)"
+        R"({"_index":"i","_type":"_doc","_id":"5","_version":9,"found":true}]})",
+        5
+    );
+    ASSERT_TRUE(states.ok()) << states.error().detail;
+    EXPECT_TRUE((*states)[0].found);
+    EXPECT_EQ((*states)[0].version, 7);
+    EXPECT_EQ((*states)[0].seq_no, 3);
+    EXPECT_EQ((*states)[0].primary_term, 2);
+    EXPECT_FALSE((*states)[1].found);
+    EXPECT_FALSE((*states)[2].found);
+    EXPECT_EQ((*states)[2].error.type, "");
+    EXPECT_EQ(outcome_of((*states)[3].error), ItemOutcome::Again);
+    EXPECT_EQ((*states)[4].version, 9);
+    EXPECT_FALSE(read_states("", 0));
+    EXPECT_FALSE(read_states("{}", 0));
+    EXPECT_FALSE(read_states(R"({"docs":[{}]})", 1));
+    EXPECT_FALSE(read_states(R"({"docs":[{"found":true,"_version":"x"}]})", 1));
+    EXPECT_FALSE(read_states(R"({"docs":[{"found":false}]})", 2));
 }
 
 TEST(BulkReply, WhatIsNoReplyIsAnError) {
