@@ -289,7 +289,6 @@ def secured(scratch, version, es, source):
     basic = "Basic " + base64.b64encode(USER.encode()).decode()
     with_users = not version.startswith("opensearch")
     if with_users:
-        es.stop()
         es = Elasticsearch(scratch, version, auth=USER, settings=() if es.types else ["xpack.security.authc.api_key.enabled=true"]).start()
     es.create("users", {"name": {"type": "keyword"}})
     es.create("kept", {"name": {"type": "keyword"}})
@@ -352,8 +351,7 @@ def main():
         for scenario in arguments.scenario or SCENARIOS:
             with obcanal.Scratch("es-%s-%s" % (version, scenario)) as scratch:
                 SCENARIOS[scenario](scratch, version, es, arguments.source)
-            if scenario != "secured":
-                es.clear()
+            es.clear()
 
 
 SCENARIOS = {"simple": simple, "found": found, "late": late, "refused": refused, "load": load, "secured": secured}
