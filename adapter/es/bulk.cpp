@@ -288,7 +288,9 @@ Awaitable<Result<bool>> Bulk::look(std::vector<BulkOp*>* pending) {
         if (made && look_first_) op->look = true;
         if (!op->must_look()) continue;
         if (!asked.empty()) body.push_back(',');
-        append_document(body, line_of(*op));
+        ActionLine line = line_of(*op);
+        line.index = op->target->look_index;
+        append_document(body, line);
         asked.push_back(op);
     }
     if (asked.empty()) co_return true;

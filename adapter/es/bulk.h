@@ -24,7 +24,9 @@ namespace obcanal::adapter::es {
 struct DocumentTarget {
     const MappingPlan* plan = nullptr;
     std::string index;  // or alias
-    std::string type;   // Elasticsearch 6 only
+    // Where documents are looked at: the index itself where an alias stands for several.
+    std::string look_index;
+    std::string type;  // Elasticsearch 6 only
     std::unique_ptr<DocumentText> text;
 };
 

@@ -106,6 +106,24 @@ Result<IndexMapping> read_index_mapping(
     return mapping;
 }
 
+Result<std::string> read_write_index(std::string_view text, std::string_view alias) {
+    const std::string where = "alias " + std::string(alias);
+    const Result<json::value> value = parse_json(text);
+    if (!value) return bad_reply(where + ": " + value.error().detail);
+    const json::object* const indexes = value->if_object();
+    if (indexes == nullptr) return bad_reply(where + ": no object");
+    for (const auto& [name, body] : *indexes) {
+        const json::value* const aliases = member(body, "aliases");
+        const json::value* const found = aliases == nullptr ? nullptr : member(*aliases, alias);
+        const json::value* const written =
+            found == nullptr ? nullptr : member(*found, "is_write_index");
+        if (written != nullptr && written->is_bool() && written->get_bool()) {
+            return std::string(std::string_view(name));
+        }
+    }
+    return std::string();
+}
+
 Result<std::unique_ptr<EsClient>> EsClient::open(const EsOptions& options) {
     Result<std::unique_ptr<HttpClient>> http = HttpClient::open(options.http);
     if (!http) return std::move(http).error();
@@ -129,7 +147,17 @@ Awaitable<Result<IndexMapping>> EsClient::mapping(std::string index, std::string
     Result<HttpReply> reply = co_await http_->request(call);
     if (!reply) co_return std::move(reply).error();
     if (reply->status / 100 != 2) co_return reply_error(*reply, "GET " + call.path);
-    co_return read_index_mapping(reply->body, index, type, server_.has_types());
+    Result<IndexMapping> mapping =
+        read_index_mapping(reply->body, index, type, server_.has_types());
+    if (!mapping || mapping->indexes.size() < 2) co_return mapping;
+    call.path = "/_alias/" + url_encoded(index);
+    Result<HttpReply> aliases = co_await http_->request(call);
+    if (!aliases) co_return std::move(aliases).error();
+    if (aliases->status / 100 != 2) co_return reply_error(*aliases, "GET " + call.path);
+    Result<std::string> written = read_write_index(aliases->body, index);
+    if (!written) co_return std::move(written).error();
+    mapping->written = std::move(written).value();
+    co_return mapping;
 }
 
 Awaitable<Result<HttpReply>> EsClient::bulk(std::string_view body) {

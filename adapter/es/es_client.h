@@ -29,6 +29,7 @@ struct EsServer {
 struct IndexMapping {
     std::map<std::string, EsType, std::less<>> types;  // by field
     std::vector<std::string> indexes;                  // behind the name: several of an alias
+    std::string written;  // of several the one that is written to; empty: none
     bool is_alias = false;
 
     EsType type_of(std::string_view field) const {
@@ -73,6 +74,8 @@ Result<EsServer> read_server(std::string_view text);
 Result<IndexMapping> read_index_mapping(
     std::string_view text, std::string_view index, std::string_view type, bool has_types
 );
+// Of the reply of GET /_alias/{alias}: the index that is written to; empty: none is named.
+Result<std::string> read_write_index(std::string_view text, std::string_view alias);
 // The server's words in a reply that is no success.
 Error reply_error(const HttpReply& reply, std::string_view what);
 

@@ -147,6 +147,7 @@ Awaitable<Result<const DocumentTarget*>> EsWriter::target_of(const MappingPlan* 
         if (!looked) co_return std::move(looked).error();
     }
     const IndexMapping& mapping = indexes_.at(target->index).mapping;
+    target->look_index = mapping.written.empty() ? target->index : mapping.written;
     target->text = std::make_unique<DocumentText>(*plan, mapping, options_.zone);
     const DocumentTarget* const made = target.get();
     targets_.insert_or_assign(plan, std::move(target));

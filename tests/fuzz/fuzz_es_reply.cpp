@@ -45,7 +45,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         case 1:
             static_cast<void>(read_index_mapping(text, "i", "_doc", data[0] % 8 == 1));
             return 0;
-        case 2: static_cast<void>(read_server(text)); return 0;
+        case 2:
+            static_cast<void>(read_server(text));
+            static_cast<void>(read_write_index(text, "i"));
+            return 0;
         default: break;
     }
     const FieldValue value{static_cast<ValueKind>(data[0] / 4 % 10), std::string(text)};

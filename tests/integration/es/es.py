@@ -38,8 +38,13 @@ def simple(scratch, version, es, source):
         "plain": "_index: plain\n_id: _id\nsql: \"select id as _id, name, 1 as kind, 'x' as src from user\"",
         "quoted": "_index: quoted\n_id: _id\nsql: \"select a.`id` as `_id`, a.`name` from `user` a\"",
         "named": "_index: named\n_id: _id\nsql: \"select concat('u_', a.id) as _id, a.name from user a\"",
+        "rolled": "_index: rolled\n_id: _id\nsql: \"select a.id as _id, a.name from user a\"",
         "ups": "_index: ups\n_id: _id\nupsert: true\nsql: \"select a.id as _id, a.name from user a\"",
     }, es=es, source=source)
+    for index in ("rolled-1", "rolled-2"):
+        es.create(index, {"name": {"type": "keyword"}})
+    es.ask("POST", "/_aliases", {"actions": [{"add": {"index": "rolled-1", "alias": "rolled"}},
+                                             {"add": {"index": "rolled-2", "alias": "rolled", "is_write_index": True}}]})
     run.sql("CREATE TABLE user (id int PRIMARY KEY, name varchar(40), role_id int, c_time datetime, extra int)")
     run.adapter.start()
     run.sql("INSERT INTO user VALUES (1,'a',2,'2024-01-02 03:04:05',0),(2,'b',NULL,NULL,0),(3,'c',2,NULL,0)")
@@ -55,6 +60,7 @@ def simple(scratch, version, es, source):
     run.sql("UPDATE user SET name='b' WHERE id=1; UPDATE user SET extra=1 WHERE id=3")
     run.wait_written()
     equal("updated", es.source("users", "1"), {"name": "b", "c_time": "2024-01-02T03:04:05+08:00"})
+    equal("an alias of several indexes", (es.source("rolled-1", "1"), es.source("rolled-2", "1")), (None, {"name": "b"}))
     equal("fields of others", es.source("ups", "1"), {"name": "b", "other": "kept"})
     if es.get("users", "1")["_version"] <= version_before:
         raise RuntimeError("the version did not grow")

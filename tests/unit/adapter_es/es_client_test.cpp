@@ -88,6 +88,16 @@ TEST(EsServer, WhoAnswers) {
     EXPECT_FALSE(read_server(R"({"version":{"number":"x"}})").ok());
 }
 
+TEST(IndexMapping, WhichOfAnAliasIsWrittenTo) {
+    const std::string two =
+        R"({"i-1":{"aliases":{"i":{"is_write_index":false},"j":{"is_write_index":true}}},)"
+        R"("i-2":{"aliases":{"i":{"is_write_index":true}}}})";
+    EXPECT_EQ(read_write_index(two, "i").value(), "i-2");
+    EXPECT_EQ(read_write_index(two, "j").value(), "i-1");
+    EXPECT_EQ(read_write_index(R"({"i-1":{"aliases":{"i":{}}}})", "i").value(), "");
+    EXPECT_FALSE(read_write_index("[]", "i"));
+}
+
 TEST(IndexMapping, TypesOfFields) {
     auto mapping = read_index_mapping(
         R"({"users-1":{"mappings":{"properties":{"name":{"type":"text"},"n":{"type":"long"},)"
