@@ -83,7 +83,7 @@ def simple(scratch, version, es, source):
 
     run.sql("INSERT INTO user (id,name) VALUES " + ",".join("(%d,'n%d')" % (1000 + i, i) for i in range(1, 5001)) +
             ";UPDATE user SET name=concat(name,'!') WHERE id > 1000; DELETE FROM user WHERE id > 5000")
-    run.wait_written()
+    run.wait_written(300)
     rows = {row[0]: row[1] for row in run.sql("SELECT id, name FROM user")}
     equal("many", {key: value["name"] for key, value in es.documents("users").items()}, rows)
     print("%s: simple: %d documents equal" % (version, len(rows)))
