@@ -65,6 +65,7 @@ struct DmlBatch {
     uint64_t session = 0;  // of the adapter with the server: another one may bring batches again
     std::span<const Dml> dmls;
     size_t rows = 0;
+    bool whole = true;  // its last transaction ends with it
     // Set: a dead letter of this mapping file is tried again. Only that mapping takes it, nothing
     // is parked, and the cause of a refusal comes back as the Error.
     std::string_view only_task;

@@ -181,6 +181,7 @@ Dml& DmlReader::next_dml() {
 Result<DmlBatch> DmlReader::read(std::string_view destination, const canal::Messages& messages) {
     count_ = 0;
     filled_ = 0;
+    whole_ = true;
     arena_.clear();
     canal::EntryCursor cursor(messages);
     uint32_t index = 0;
@@ -200,6 +201,7 @@ Result<DmlBatch> DmlReader::read(std::string_view destination, const canal::Mess
     batch.id = canal::BatchId{messages.batch_id};
     batch.dmls = std::span<const Dml>(dmls_.data(), count_);
     batch.rows = rows;
+    batch.whole = whole_;
     return batch;
 }
 
@@ -222,9 +224,15 @@ Result<void> DmlReader::read_entry(Bytes entry) {
     }
     if (!walk.ok) return malformed("Entry");
     switch (type) {
-        case canal::entry_type::kRowData: return read_change(content, dml);
+        case canal::entry_type::kRowData: {
+            Result<void> done = read_change(content, dml);
+            whole_ = dml.is_ddl;
+            return done;
+        }
         case canal::entry_type::kTransactionBegin:
         case canal::entry_type::kTransactionEnd:
+            whole_ = type == canal::entry_type::kTransactionEnd;
+            return {};
         case canal::entry_type::kHeartbeat:
         case canal::entry_type::kGtidLog: return {};
         default:

@@ -62,6 +62,7 @@ class DmlReader {
     std::vector<Dml> dmls_;
     size_t count_ = 0;
     size_t filled_ = 0;  // values that upstream left out
+    bool whole_ = true;  // no transaction is open
     ValueArena arena_;
     std::vector<Named> named_;  // an image whose columns are not those of the first one
 };

@@ -173,25 +173,66 @@ Awaitable<Result<void>> Pipeline::begin_writing() {
 
 // Until the switch is off, stop(), or an error of the session.
 Awaitable<Result<void>> Pipeline::consume() {
+    acks_.clear();
     while (!stopping_ && context_.sync_switch.is_on(name())) {
         co_await between_batches();
         Result<canal::Messages> messages = co_await feed_.receive();
         if (!messages) co_return std::move(messages).error();
-        if (messages->batch_id <= 0) continue;
+        if (messages->batch_id <= 0) {
+            if (!acks_.starves()) continue;
+            if (acks_.shared()) {
+                const bool uncounted = co_await stop_counting();
+                if (!uncounted) co_return Result<void>{};
+            }
+            acknowledge(acks_.release());
+            continue;
+        }
         Result<DmlBatch> batch = reader_.read(name(), *messages);
         if (!batch) {
             co_return batch.error().in("batch " + std::to_string(messages->batch_id));
         }
         batch->session = stats_.connects.load();
+        acknowledge(acks_.begins(*batch));
+        if (acks_.within_acknowledged() && counts_places()) {
+            const bool uncounted = co_await stop_counting();
+            if (!uncounted) co_return Result<void>{};
+        }
         if (!batch->dmls.empty()) {
             const bool delivered = co_await deliver(*batch);
             if (!delivered) co_return Result<void>{};
         }
-        feed_.ack(canal::BatchId{messages->batch_id});
-        stats_.last_batch = messages->batch_id;
-        stats_.batches.fetch_add(1);
+        acknowledge(acks_.written(*batch, counts_places()));
     }
     co_return co_await feed_.flush();
+}
+
+bool Pipeline::counts_places() const {
+    return std::ranges::any_of(targets_, [](const std::unique_ptr<Target>& target) {
+        return target->writer->counts_places();
+    });
+}
+
+void Pipeline::acknowledge(const HeldAcks::Ids& batches) {
+    for (const canal::BatchId batch : batches) {
+        feed_.ack(batch);
+        stats_.last_batch = batch.value;
+        stats_.batches.fetch_add(1);
+    }
+}
+
+Awaitable<bool> Pipeline::stop_counting() {
+    for (const std::unique_ptr<Target>& target : targets_) {
+        std::chrono::milliseconds backoff = kFirstPause;
+        while (!stopping_) {
+            const Result<void> done = co_await target->writer->stop_counting();
+            if (done) break;
+            const std::chrono::milliseconds time = jittered(backoff);
+            report_failure(*target, done.error(), time);
+            co_await pause(time);
+            backoff = doubled(backoff);
+        }
+    }
+    co_return !stopping_;
 }
 
 Awaitable<void> Pipeline::wait_while_loading() {

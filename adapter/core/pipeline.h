@@ -8,6 +8,7 @@
 #include "adapter/core/canal_feed.h"
 #include "adapter/core/dead_letter_store.h"
 #include "adapter/core/dml_reader.h"
+#include "adapter/core/held_acks.h"
 #include "adapter/core/pipeline_stats.h"
 #include "adapter/core/sync_switch.h"
 #include "adapter/core/writer.h"
@@ -91,6 +92,10 @@ class Pipeline {
     Awaitable<bool> deliver_part(const DmlBatch& part);
     Awaitable<void> deliver_to(Target* target, const DmlBatch* batch);
     Awaitable<Result<void>> attempt(Target* target, const DmlBatch* batch);
+    bool counts_places() const;
+    void acknowledge(const HeldAcks::Ids& batches);
+    // False: stopped before.
+    Awaitable<bool> stop_counting();
     Awaitable<void> pause(std::chrono::milliseconds time);
     Awaitable<void> wait_while_loading();
     std::chrono::milliseconds jittered(std::chrono::milliseconds time);
@@ -102,6 +107,7 @@ class Pipeline {
     Logger log_;
     CanalFeed feed_;
     DmlReader reader_;
+    HeldAcks acks_;
     std::unique_ptr<DeadLetterStore> letters_;
     std::vector<std::unique_ptr<Target>> targets_;
     Notifier wake_;

@@ -87,6 +87,13 @@ class Writer {
     virtual Awaitable<void> refresh() = 0;
     virtual Awaitable<void> close() = 0;
 
+    // It tells changes that come again from new ones by counting those of each place in the log:
+    // the pipeline acknowledges none between changes of one place.
+    virtual bool counts_places() const { return false; }
+    // It has to, the server has no room for more: changes of the last place can't be counted any
+    // more. Returns when that is durable.
+    virtual Awaitable<Result<void>> stop_counting();
+
     // Does `task` name a mapping of this target? Between batches.
     virtual bool has_task(const std::string& task) const = 0;
     // All of them: what a full load of the destination loads.

@@ -28,7 +28,7 @@ LogName log_name(std::string_view file) {
 
 void SourceMark::move_to(const core::Dml& dml) {
     if (file == dml.log_file && offset == dml.log_offset) {
-        entries++;
+        entries += entries > 0 ? 1 : 0;
         return;
     }
     file = dml.log_file;

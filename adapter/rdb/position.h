@@ -15,7 +15,8 @@ namespace obcanal::adapter::rdb {
 
 inline constexpr std::string_view kPositionTable = "canal_adapter_position";
 
-// The latest change whose rows are in the target: entries of one place in the log are counted.
+// The latest change whose rows are in the target: entries of one place in the log are counted,
+// until they can't be (0): then those of this place that come again may be there or not.
 struct SourceMark {
     std::string file;
     int64_t offset = 0;
@@ -23,6 +24,7 @@ struct SourceMark {
 
     bool operator==(const SourceMark&) const = default;
     void move_to(const core::Dml& dml);
+    bool is_set() const { return !file.empty(); }
 };
 
 std::string create_position_table(config::SqlFamily family);
@@ -46,6 +48,10 @@ class CoveredChanges {
     explicit CoveredChanges(SourceMark mark) : mark_(std::move(mark)) {}
 
     bool covers(const core::Dml& dml);
+    // Nothing says whether it is there.
+    bool leaves_open(const core::Dml& dml) const {
+        return mark_.entries == 0 && compare_place(dml.log_file, dml.log_offset, mark_) == 0;
+    }
     bool over() const { return over_; }
 
  private:

@@ -152,7 +152,7 @@ Awaitable<Result<void>> RdbWriter::read_position() {
         mark.file = rows[0][0].value_or("");
         mark.offset = parse_int(rows[0][1].value_or("")).value_or(0);
         mark.entries = parse_uint(rows[0][2].value_or("")).value_or(0);
-        if (mark.entries > 0) {
+        if (mark.is_set()) {
             covered_.emplace(mark);
         }
         log_.info(
@@ -170,12 +170,48 @@ Awaitable<Result<void>> RdbWriter::read_position() {
     co_return Result<void>();
 }
 
+Awaitable<Result<void>> RdbWriter::stop_counting() {
+    if (!options_.target_position) {
+        co_return Result<void>();
+    }
+    if (!mark_) {
+        Result<void> read = co_await read_position();
+        if (!read) {
+            co_return read;
+        }
+    }
+    SourceMark mark = *mark_;
+    mark.entries = 0;
+    const std::string sql = store_position(options_.url.family, position_id(), mark);
+    const Lane::Call call = [&sql](TargetSession& session) -> Outcome {
+        if (Outcome failed = session.begin()) {
+            return failed;
+        }
+        if (Outcome failed = session.execute(sql)) {
+            return failed;
+        }
+        return session.commit();
+    };
+    Result<void> stored = co_await lanes_.front()->run(call, "position");
+    if (!stored) {
+        mark_.reset();
+        co_return stored;
+    }
+    mark_ = mark;
+    log_.warn(
+        "a transaction of one place in the log is more than the server keeps: its changes can't be "
+        "counted, and may be written again after a crash",
+        {{"destination", destination_}, {"file", mark.file}, {"offset", mark.offset}}
+    );
+    co_return stored;
+}
+
 // With a position in the target nothing that it covers comes this far.
 bool RdbWriter::may_be_written(const Dml& dml) const {
     if (after_load_) {
         return true;
     }
-    if (!only_task_.empty() || (mark_ && covered_)) {
+    if (!only_task_.empty() || (mark_ && covered_ && !covered_->leaves_open(dml))) {
         return false;
     }
     return replay_.covers(dml);

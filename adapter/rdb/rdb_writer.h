@@ -57,6 +57,8 @@ class RdbWriter : public core::Writer {
     Awaitable<Result<void>> write(const core::DmlBatch& batch) override;
     Awaitable<void> refresh() override;
     Awaitable<void> close() override;
+    bool counts_places() const override { return options_.target_position; }
+    Awaitable<Result<void>> stop_counting() override;
     bool has_task(const std::string& task) const override;
     std::vector<std::string> tasks() const override;
     Awaitable<Result<core::FullLoadOutcome>> full_load(core::FullLoadRequest request) override;

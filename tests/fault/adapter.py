@@ -1,8 +1,9 @@
-"""adapter.py TARGET [--cycles N] [--seed S] [--position] [--faults a,b]: obcanal-adapter writes random operations into TARGET (mariadb,
+"""adapter.py TARGET [--cycles N] [--seed S] [--position] [--faults a,b] [--compressed]: obcanal-adapter writes random operations into TARGET (mariadb,
 5.7, 8.0, seekdb, postgres) while in each cycle one thing goes wrong; at the end every table equals the source's.
 
 With --position the position is kept in the target. Triggers at both sides count the changes of a table: each is applied once. Without,
-a change may be applied again, never not at all.
+a change may be applied again, never not at all. --compressed: the source is a MySQL 8 that compresses its transactions, whose changes
+have one place in the log all, and these come in many batches.
 """
 import argparse
 import os
@@ -21,6 +22,7 @@ TABLES = {
     "hits": ("id int PRIMARY KEY, n int", "id int PRIMARY KEY, n int"),
     "big": ("id int PRIMARY KEY, data mediumblob", "id int PRIMARY KEY, data bytea"),
 }
+COMPRESSED = {"source": "8.0.33", "source_arguments": ["--binlog-transaction-compression=ON"], "batch": 7}
 WAITS = {"mysql": "useUnicode=true&sessionVariables=innodb_lock_wait_timeout%3D1",
          "postgres": "options=-c%20lock_timeout%3D1000"}
 
@@ -186,12 +188,14 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--position", action="store_true")
     parser.add_argument("--faults", default="")
+    parser.add_argument("--compressed", action="store_true")
     arguments = parser.parse_args()
     rng = random.Random(arguments.seed)
     with obcanal.Scratch("fault-adapter") as scratch:
         properties = {"canal.adapter.position": "target"} if arguments.position else {}
         run = Run(scratch, arguments.target, properties, proxy=sql_proxy.SqlProxy, tables=TABLES,
-                  small_disk=SMALL_DISK.get(arguments.target), parameters=WAITS["postgres" if arguments.target == "postgres" else "mysql"])
+                  small_disk=SMALL_DISK.get(arguments.target), parameters=WAITS["postgres" if arguments.target == "postgres" else "mysql"],
+                  **(COMPRESSED if arguments.compressed else {}))
         run.adapter.start()
         run.create_tables()
         run.wait_written()
@@ -204,7 +208,7 @@ def main():
         workload = Work(arguments.seed, ddl=False, keyless=arguments.position)
         start = time.monotonic()
         for cycle, name in enumerate(plan[:arguments.cycles]):
-            script = workload.script(arguments.operations)
+            script = workload.script(arguments.operations, arguments.operations if arguments.compressed else 5)
             writing = threading.Thread(target=run.source.sql, args=(script, False))
             writing.start()
             time.sleep(rng.random() * 0.4)

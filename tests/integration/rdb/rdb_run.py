@@ -254,10 +254,10 @@ class Workload:
             "CREATE TABLE %s LIKE plain; INSERT INTO %s SELECT * FROM plain; RENAME TABLE %s TO r%s" % (name, name, name, name),
             "CREATE TABLE %s (id int PRIMARY KEY); DROP TABLE %s" % (name, name)])
 
-    def script(self, operations):
+    def script(self, operations, of_transaction=5):
         lines, left = ["USE mytest;"], operations
         while left > 0:
-            count = self.rng.randrange(1, 6)
+            count = self.rng.randrange(1, of_transaction + 1)
             lines += ["BEGIN;"] + [self.statement() + ";" for _ in range(count)] + ["COMMIT;"]
             left -= count
         return "\n".join(lines)
@@ -268,11 +268,11 @@ class Run:
     each mapping file. `tables`: further tables, {name: (columns at the source, columns at a PostgreSQL target)}, with the key id."""
 
     def __init__(self, scratch, make, properties=None, concurrent=True, mapping="", source_arguments=(), proxy=None, tables=None,
-                 target_arguments=(), small_disk=None, parameters=None, mirror=False):
+                 target_arguments=(), small_disk=None, parameters=None, mirror=False, source="mariadb", batch=1000):
         self.small_disk = SmallDisk(scratch, os.path.join(scratch.path, "target"), small_disk) if small_disk else None
         self.scratch, self.make = scratch, make
         self.tables = {**TABLES, **(tables or {})}
-        self.source = live.Database(scratch, "mariadb", name="source", arguments=source_arguments).start().user()
+        self.source = live.Database(scratch, source, name="source", arguments=source_arguments).start().user()
         self.target = Postgres(scratch, target_arguments) if make == "postgres" else MysqlFamily(scratch, make, target_arguments)
         self.proxy = scratch.keep(proxy(self.target.port, self.target.family)) if proxy else None
         self.mirror = mirror or self.target.family == "mysql"
@@ -282,7 +282,7 @@ class Run:
             "jdbc.url": self.target.url(self.proxy and self.proxy.port, **({"parameters": parameters} if parameters else {})),
             "jdbc.username": self.target.user, "jdbc.password": "", "threads": "3", **(properties or {})}}]
         self.adapter = Adapter(scratch.path, {"g1": outer}, {"canal.tcp.server.host": "127.0.0.1:%d" % self.server.port,
-                                                             "canal.tcp.batch.size": 1000}, password="")
+                                                             "canal.tcp.batch.size": batch}, password="")
         scratch.keep(self.adapter)
         head = "destination: example\ngroupId: g1\nouterAdapterKey: target\nconcurrent: %s\n%s" % (str(concurrent).lower(), mapping)
         if self.mirror:

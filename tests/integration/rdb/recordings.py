@@ -119,7 +119,8 @@ class Recordings:
     def read(self, place, columns):
         """Rows as dictionaries of bytes, by the first column."""
         select = ",".join(self.shown(name, kind) for name, kind in columns)
-        rows = self.target.sql("SELECT %s FROM %s" % (select, place))
+        zone = "" if self.postgres else "SET time_zone='+00:00';"
+        rows = self.target.sql("%s SELECT %s FROM %s" % (zone, select, place))
         cells = lambda row: [None if text == "NULL" else bytes.fromhex(text) for text in row]  # noqa: E731
         return {row[0]: dict(zip((name for name, _ in columns), row)) for row in map(cells, rows)}
 

@@ -53,6 +53,7 @@ TEST_F(DmlReaderTest, RowsOfAStatement) {
          entry_bytes(3, header_bytes("", "", 1), "")}
     );
     ASSERT_TRUE(batch) << batch.error().detail;
+    EXPECT_TRUE(batch->whole);
     EXPECT_EQ(batch->id.value, 5);
     EXPECT_EQ(batch->rows, 2U);
     ASSERT_EQ(batch->dmls.size(), 1U);
@@ -87,6 +88,7 @@ TEST_F(DmlReaderTest, UpdateHasBothImagesAndMayLackWhatUpstreamDidNotLog) {
     );
     const auto batch = read({entry_bytes(2, header_bytes("d", "t", 1), update)});
     ASSERT_TRUE(batch) << batch.error().detail;
+    EXPECT_FALSE(batch->whole);  // its transaction goes on
     const Dml& dml = batch->dmls[0];
     ASSERT_EQ(dml.columns.size(), 3U);
     EXPECT_EQ(shown(dml, dml.rows[0].before), "id=1,lob=?,extra=?");

@@ -167,5 +167,28 @@ TEST(Position, CoversWhatStandsBeforeIt) {
     EXPECT_EQ(compare_place("mysql-bin.1000000", 4, {"mysql-bin.999999", 9, 1}), 1);
 }
 
+// The server may go on anywhere within the place.
+TEST(Position, LeavesOpenWhatCannotBeCounted) {
+    core::Dml dml;
+    const auto at = [&dml](int64_t offset) -> const core::Dml& {
+        dml.log_file = "mysql-bin.000009";
+        dml.log_offset = offset;
+        return dml;
+    };
+    SourceMark mark{"mysql-bin.000009", 700, 0};
+    mark.move_to(at(700));
+    EXPECT_EQ(mark.entries, 0U);
+    CoveredChanges covered(mark);
+    EXPECT_TRUE(covered.covers(at(500)));
+    EXPECT_FALSE(covered.leaves_open(at(500)));
+    EXPECT_TRUE(covered.leaves_open(at(700)));
+    EXPECT_FALSE(covered.covers(at(700)));
+    EXPECT_FALSE(covered.leaves_open(at(900)));
+    mark.move_to(at(900));
+    EXPECT_EQ(mark.entries, 1U);
+    EXPECT_FALSE(SourceMark().is_set());
+    EXPECT_TRUE(mark.is_set());
+}
+
 }  // namespace
 }  // namespace obcanal::adapter::rdb
