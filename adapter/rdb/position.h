@@ -45,7 +45,10 @@ int compare_place(std::string_view file, int64_t offset, const SourceMark& mark)
 // Tells the changes that a mark covers from those behind it, in the order in which they come.
 class CoveredChanges {
  public:
-    explicit CoveredChanges(SourceMark mark) : mark_(std::move(mark)) {}
+    // `before`: what has come up to now, of a server that began at the start of a place.
+    explicit CoveredChanges(SourceMark mark, const SourceMark& before = {})
+        : mark_(std::move(mark)),
+          seen_(before.file == mark_.file && before.offset == mark_.offset ? before.entries : 0) {}
 
     bool covers(const core::Dml& dml);
     // Nothing says whether it is there.

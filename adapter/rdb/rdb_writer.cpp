@@ -153,7 +153,7 @@ Awaitable<Result<void>> RdbWriter::read_position() {
         mark.offset = parse_int(rows[0][1].value_or("")).value_or(0);
         mark.entries = parse_uint(rows[0][2].value_or("")).value_or(0);
         if (mark.is_set()) {
-            covered_.emplace(mark);
+            covered_.emplace(mark, passed_);
         }
         log_.info(
             "goes on behind the position in the target",
@@ -222,6 +222,7 @@ Awaitable<Result<void>> RdbWriter::write(const core::DmlBatch& batch) {
         // What the session before this one did not see acknowledged comes again.
         session_ = batch.session;
         mark_.reset();
+        passed_ = {};
     }
     if (options_.target_position && !mark_ && batch.only_task.empty()) {
         Result<void> read = co_await read_position();
@@ -247,6 +248,9 @@ Awaitable<Result<void>> RdbWriter::write(const core::DmlBatch& batch) {
     if (only_task_.empty()) {
         written_ = {};
         replay_.passed(batch.rows);
+        for (const Dml& dml : options_.target_position ? batch.dmls : std::span<const Dml>()) {
+            passed_.move_to(dml);
+        }
         if (!batch.dmls.empty()) {
             stream_log_ = batch.dmls.back().log_file;
         }

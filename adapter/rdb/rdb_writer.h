@@ -140,6 +140,7 @@ class RdbWriter : public core::Writer {
 
     std::optional<SourceMark> mark_;  // position in the target; nothing: not read yet, or none kept
     std::optional<CoveredChanges> covered_;
+    SourceMark passed_;         // the latest change that is written or covered, of this session
     bool behind_mark_ = false;  // nothing was applied since the position was read
     std::atomic<bool> stopped_{false};
     Logger log_{"rdb"};

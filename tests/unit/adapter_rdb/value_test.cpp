@@ -167,6 +167,22 @@ TEST(Position, CoversWhatStandsBeforeIt) {
     EXPECT_EQ(compare_place("mysql-bin.1000000", 4, {"mysql-bin.999999", 9, 1}), 1);
 }
 
+// A batch that comes again begins where the ones before it ended.
+TEST(Position, CoversBehindWhatHasComeAlready) {
+    core::Dml dml;
+    dml.log_file = "mysql-bin.000009";
+    dml.log_offset = 700;
+    SourceMark passed;
+    passed.move_to(dml);
+    passed.move_to(dml);
+    CoveredChanges covered({"mysql-bin.000009", 700, 3}, passed);
+    EXPECT_TRUE(covered.covers(dml));
+    EXPECT_FALSE(covered.covers(dml));
+    passed.offset = 600;
+    CoveredChanges other({"mysql-bin.000009", 700, 1}, passed);
+    EXPECT_TRUE(other.covers(dml));
+}
+
 // The server may go on anywhere within the place.
 TEST(Position, LeavesOpenWhatCannotBeCounted) {
     core::Dml dml;
