@@ -30,7 +30,7 @@ class Elasticsearch:
 
     def start(self):
         argv = [os.path.join(live.SERVICES, "elasticsearch", "start.sh"), "--port", str(self.port), "--data", self.data,
-                "--version", self.version, "--heap", self.heap]
+                "--version", self.version, "--heap", self.heap, "--timeout", "500"]
         for setting in self.settings:
             argv += ["--set", setting]
         if self.auth:
