@@ -8,9 +8,10 @@
 #include "adapter/es/es_writer.h"
 #include "adapter/rdb/rdb_writer.h"
 #include "protocol/base/log.h"
-#include "protocol/base/log_file.h"
+#include "protocol/base/program_arguments.h"
 #include "protocol/base/service_manager.h"
 #include "protocol/net/asio.h"
+#include "protocol/net/log_hangup.h"
 #include "protocol/net/run_on.h"
 #include "protocol/net/runtime.h"
 
@@ -18,9 +19,9 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <csignal>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -28,8 +29,6 @@
 namespace obcanal::adapter {
 namespace {
 
-constexpr int kExitFailed = 1;
-constexpr int kExitUsage = 2;
 constexpr std::chrono::milliseconds kRestGrace{500};
 // What has not ended by then holds nothing that is not durable: it was not acknowledged.
 constexpr std::chrono::milliseconds kStopGrace{4'000};
@@ -54,9 +53,7 @@ class Adapter {
     )
         : config_(loaded.config),
           service_(std::move(loaded), std::move(defines), writers(), work_) {
-        if (log_file.empty()) return;
-        hangup_ = std::make_unique<asio::signal_set>(signals_.executor(), SIGHUP);
-        asio::co_spawn(signals_.executor(), follow_log_file(), asio::detached);
+        if (!log_file.empty()) hangup_.emplace(signals_.executor());
     }
 
     int run() {
@@ -117,33 +114,18 @@ class Adapter {
         ::_exit(exit_code_);
     }
 
-    // After SIGHUP: somebody has moved the file away.
-    Awaitable<void> follow_log_file() {
-        for (;;) {
-            const auto [code, number] = co_await hangup_->async_wait(kNoThrow);
-            if (code) co_return;
-            reopen_log();
-            log_.info("the log file was opened again", {{"signal", number}});
-        }
-    }
-
     Logger log_{"adapter"};
     const config::AdapterConfig config_;
     Runtime front_{1};
     Runtime work_{2};
     Runtime signals_{1};
     StopSignal stop_signal_{signals_.executor()};
-    std::unique_ptr<asio::signal_set> hangup_;
+    std::optional<LogHangup> hangup_;
     core::Service service_;
     int exit_code_ = 0;
 };
 
-struct Arguments {
-    std::string conf_dir;
-    std::string log_file;
-    bool check = false;
-    bool print_config = false;
-    std::vector<std::string> defines;
+struct Arguments : ProgramArguments {
     core::DeadLetterRequest letters;
     bool on_letters = false;
 };
@@ -172,27 +154,8 @@ void add_verb(
 int run(int argc, char** argv) {
     CLI::App app{"obcanal-adapter: applies the changes that a Canal server sends to other stores"};
     Arguments arguments;
-    app.add_option(
-           "--conf", arguments.conf_dir, "directory of application.yml and the mapping files"
-    )
-        ->default_str("../conf beside the program, else /etc/obcanal");
-    app.add_flag(
-        "--check", arguments.check, "validate the whole configuration, print every finding, exit"
-    );
-    app.add_flag(
-        "--print-config",
-        arguments.print_config,
-        "print every value with its origin, secrets masked, and exit"
-    );
-    app.add_option("-D", arguments.defines, "key=value: overrides files and environment")
-        ->allow_extra_args(false);
-    app.add_option(
-        "--log-file", arguments.log_file, "write the log there instead of to standard error"
-    );
-    app.set_version_flag("--version", "obcanal-adapter " OBCANAL_VERSION);
-    app.footer(
-        "Exit status: 0 stopped by a signal, 1 failed while running, 2 wrong arguments or "
-        "configuration."
+    add_program_arguments(
+        app, "obcanal-adapter", "application.yml and the mapping files", arguments
     );
     app.fallthrough();
     CLI::App* const letters =
@@ -211,14 +174,14 @@ int run(int argc, char** argv) {
         const int status = app.exit(error);
         return status == 0 ? 0 : kExitUsage;
     }
-    if (arguments.conf_dir.empty()) arguments.conf_dir = config::default_conf_dir();
+    if (arguments.conf_dir.empty()) arguments.conf_dir = default_conf_dir(config::kAdapterFile);
 
     config::LoadedAdapter loaded =
         config::load(arguments.conf_dir, arguments.defines, config::process_environment());
     core::check_writers(loaded, writers());
     if (arguments.on_letters) {
         if (!loaded.valid()) {
-            config::report(loaded.findings, std::cerr);
+            report(loaded.findings, std::cerr);
             return kExitUsage;
         }
         const Result<void> done =
@@ -226,8 +189,8 @@ int run(int argc, char** argv) {
         if (!done) std::cerr << "obcanal-adapter: " << done.error().detail << '\n';
         return done ? 0 : kExitFailed;
     }
-    const bool valid = config::report(loaded.findings, std::cerr);
-    if (arguments.print_config) config::print_config(loaded, std::cout);
+    const bool valid = report(loaded.findings, std::cerr);
+    if (arguments.print_config) print_config(loaded.values, std::cout);
     if (arguments.check && valid) std::cout << arguments.conf_dir << ": no errors\n";
     if (arguments.check || arguments.print_config || !valid) return valid ? 0 : kExitUsage;
 

@@ -1,8 +1,9 @@
 // obcanal-server: reads the configuration, opens the ports, starts the service, and stops in
 // reverse order.
 #include "protocol/base/log.h"
-#include "protocol/base/log_file.h"
+#include "protocol/base/program_arguments.h"
 #include "protocol/base/service_manager.h"
+#include "protocol/net/log_hangup.h"
 #include "protocol/net/run_on.h"
 #include "protocol/net/runtime.h"
 #include "server/admin/admin_port.h"
@@ -15,18 +16,16 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <csignal>
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace obcanal {
 namespace {
 
-constexpr int kExitFailed = 1;
-constexpr int kExitUsage = 2;
 constexpr std::chrono::milliseconds kPageGrace{500};
 
 class Server {
@@ -36,9 +35,7 @@ class Server {
           log_file_(std::move(log_file)),
           service_(config_, std::move(place), std::move(loaded), front_, feed_),
           report_(service_) {
-        if (log_file_.empty()) return;
-        hangup_ = std::make_unique<asio::signal_set>(signals_.executor(), SIGHUP);
-        asio::co_spawn(signals_.executor(), follow_log_file(), asio::detached);
+        if (!log_file_.empty()) hangup_.emplace(signals_.executor());
     }
 
     int run() {
@@ -85,16 +82,6 @@ class Server {
         if (admin_) co_await run_on(admin_->strand(), admin_->close());
         if (metrics_) co_await run_on(metrics_->strand(), metrics_->close(kPageGrace));
         log_.info("stopped");
-    }
-
-    // After SIGHUP: somebody has moved the file away.
-    Awaitable<void> follow_log_file() {
-        for (;;) {
-            const auto [code, number] = co_await hangup_->async_wait(kNoThrow);
-            if (code) co_return;
-            reopen_log();
-            log_.info("the log file was opened again", {{"signal", number}});
-        }
     }
 
     bool open_admin_port() {
@@ -149,7 +136,7 @@ class Server {
     Runtime feed_{1};
     Runtime signals_{1};
     StopSignal stop_signal_{signals_.executor()};
-    std::unique_ptr<asio::signal_set> hangup_;
+    std::optional<LogHangup> hangup_;
     Service service_;
     admin::StatusReport report_;
     std::unique_ptr<admin::AdminPort> admin_;
@@ -159,28 +146,9 @@ class Server {
 
 int run(int argc, char** argv) {
     CLI::App app{"obcanal-server: serves the incremental log of OceanBase to Canal clients"};
-    std::string conf_dir;
-    std::string log_file;
-    bool check = false;
-    bool print_config = false;
-    std::vector<std::string> defines;
-    app.add_option(
-           "--conf", conf_dir, "directory of canal.properties and {destination}/instance.properties"
-    )
-        ->default_str("../conf beside the program, else /etc/obcanal");
-    app.add_flag("--check", check, "validate the whole configuration, print every finding, exit");
-    app.add_flag(
-        "--print-config",
-        print_config,
-        "print every value with its origin, secrets masked, and exit"
-    );
-    app.add_option("-D", defines, "key=value: overrides files and environment")
-        ->allow_extra_args(false);
-    app.add_option("--log-file", log_file, "write the log there instead of to standard error");
-    app.set_version_flag("--version", "obcanal-server " OBCANAL_VERSION);
-    app.footer(
-        "Exit status: 0 stopped by a signal, 1 failed while running, 2 wrong arguments or "
-        "configuration."
+    ProgramArguments arguments;
+    add_program_arguments(
+        app, "obcanal-server", "canal.properties and {destination}/instance.properties", arguments
     );
     try {
         app.parse(argc, argv);
@@ -188,23 +156,24 @@ int run(int argc, char** argv) {
         const int status = app.exit(error);
         return status == 0 ? 0 : kExitUsage;
     }
-    if (conf_dir.empty()) conf_dir = config::default_conf_dir();
+    std::string& conf_dir = arguments.conf_dir;
+    if (conf_dir.empty()) conf_dir = default_conf_dir(config::kServerFile);
 
-    config::LoadedConfig loaded = config::load(conf_dir, defines);
-    const bool valid = config::report(loaded.findings, std::cerr);
-    if (print_config) config::print_config(loaded, std::cout);
-    if (check && valid) std::cout << conf_dir << ": no errors\n";
-    if (check || print_config) return valid ? 0 : kExitUsage;
+    config::LoadedConfig loaded = config::load(conf_dir, arguments.defines);
+    const bool valid = report(loaded.findings, std::cerr);
+    if (arguments.print_config) print_config(loaded.values, std::cout);
+    if (arguments.check && valid) std::cout << conf_dir << ": no errors\n";
+    if (arguments.check || arguments.print_config) return valid ? 0 : kExitUsage;
     // A destination with a bad file keeps none of the others from being served.
     if (!config::can_start(loaded)) return kExitUsage;
 
-    if (!open_log({log_file})) {
-        std::cerr << log_file << ": can't be opened for writing\n";
+    if (!open_log({arguments.log_file})) {
+        std::cerr << arguments.log_file << ": can't be opened for writing\n";
         return kExitUsage;
     }
     raise_descriptor_limit();
-    ConfigPlace place{std::move(conf_dir), std::move(defines)};
-    return Server(std::move(place), std::move(loaded), log_file).run();
+    ConfigPlace place{std::move(conf_dir), std::move(arguments.defines)};
+    return Server(std::move(place), std::move(loaded), arguments.log_file).run();
 }
 
 }  // namespace

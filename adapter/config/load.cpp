@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <ostream>
 
 namespace obcanal::adapter::config {
 namespace {
@@ -96,14 +95,6 @@ bool LoadedAdapter::valid() const {
     });
 }
 
-std::string default_conf_dir() {
-    std::error_code code;
-    const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", code);
-    const std::filesystem::path beside = program.parent_path().parent_path() / "conf";
-    if (!code && std::filesystem::exists(beside / "application.yml", code)) return beside.string();
-    return "/etc/obcanal";
-}
-
 LoadedAdapter load(
     const std::string& conf_dir, const std::vector<std::string>& defines, Environment environment
 ) {
@@ -164,23 +155,6 @@ std::string application_stamp(const std::string& conf_dir) {
     std::string stamp;
     for (const std::string& file : files) stamp += file + '\n';
     return stamp;
-}
-
-bool report(const std::vector<Finding>& findings, std::ostream& to) {
-    bool good = true;
-    for (const Finding& finding : findings) {
-        good = good && finding.severity != Finding::Severity::Error;
-        to << finding_text(finding) << '\n';
-    }
-    return good;
-}
-
-void print_config(const LoadedAdapter& loaded, std::ostream& to) {
-    constexpr size_t kLongValue = 4'096;
-    for (const PrintedValue& value : loaded.values) {
-        to << value.key << " = " << printable(value.value, kLongValue) << "    # "
-           << printable(value.origin) << '\n';
-    }
 }
 
 }  // namespace obcanal::adapter::config

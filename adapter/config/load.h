@@ -23,8 +23,8 @@ struct LoadedAdapter {
     bool valid() const;
 };
 
-// "../conf" beside the program if it holds an application.yml, else /etc/obcanal.
-std::string default_conf_dir();
+// What tells a directory of configuration from others.
+inline constexpr std::string_view kAdapterFile = "application.yml";
 
 LoadedAdapter load(
     const std::string& conf_dir, const std::vector<std::string>& defines, Environment environment
@@ -39,9 +39,5 @@ LoadedAdapter load_text(
 
 // What application*.yml are now: differs after every edit.
 std::string application_stamp(const std::string& conf_dir);
-
-// One line each. False: there is an error.
-bool report(const std::vector<Finding>& findings, std::ostream& to);
-void print_config(const LoadedAdapter& loaded, std::ostream& to);
 
 }  // namespace obcanal::adapter::config

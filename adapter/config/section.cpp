@@ -167,7 +167,7 @@ std::optional<Section::Found> Section::value(std::string_view name) const {
 
 void Section::print(const std::string& path, const std::string& value, const std::string& origin)
     const {
-    reading_.values.push_back({path, masked(path, value), origin});
+    reading_.values.push_back({"", path, masked(path, value), origin});
 }
 
 std::string Section::text(std::string_view name, std::string_view otherwise) const {

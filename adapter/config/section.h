@@ -6,6 +6,7 @@
 #include "adapter/config/adapter_config.h"
 #include "adapter/config/config_node.h"
 #include "adapter/config/placeholders.h"
+#include "protocol/base/config_report.h"
 #include "protocol/base/finding.h"
 
 #include <cstdint>
@@ -17,13 +18,6 @@
 #include <vector>
 
 namespace obcanal::adapter::config {
-
-// For --print-config; secrets are masked already.
-struct PrintedValue {
-    std::string key;
-    std::string value;
-    std::string origin;
-};
 
 // What all sections of one file share.
 struct Reading {

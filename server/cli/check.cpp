@@ -156,10 +156,10 @@ bool choose(const CheckOptions& options, config::LoadedConfig& loaded) {
 int check(CheckOptions options) {
     // What goes wrong is in the report already.
     open_log({"", 0, 0, LogLevel::Error});
-    if (options.conf_dir.empty()) options.conf_dir = config::default_conf_dir();
+    if (options.conf_dir.empty()) options.conf_dir = default_conf_dir(config::kServerFile);
     config::LoadedConfig loaded = config::load(options.conf_dir, options.defines);
     if (!choose(options, loaded)) return kExitUsage;
-    const bool valid = config::report(loaded.findings, std::cerr);
+    const bool valid = report(loaded.findings, std::cerr);
     Foreground foreground;
     Output output(STDOUT_FILENO, [&foreground] { return foreground.stopping(); });
     std::string text = options.conf_dir + ": " + server_text(loaded.server) + "\n";

@@ -239,7 +239,7 @@ int record(RecordOptions options) {
         options.keys.push_back("canal.instance.oceanbase.logproxy.address=" + options.from->text());
     options.keys.insert(options.keys.end(), options.defines.begin(), options.defines.end());
     config::LoadedOblog loaded = config::load_oblog(options.instance, options.keys);
-    if (!config::report(loaded.findings, std::cerr)) return kExitUsage;
+    if (!obcanal::report(loaded.findings, std::cerr)) return kExitUsage;
     Result<RecordingFile> file = RecordingFile::create(options.output);
     if (!file) {
         std::cerr << "obcanal logproxy record: " << file.error().detail << '\n';

@@ -38,6 +38,6 @@ int main(int argc, char** argv) {
         return obcanal::cli::run(argc, argv);
     } catch (const std::exception& failure) {  // out of memory, or a library's own
         std::cerr << "obcanal: " << failure.what() << '\n';
-        return obcanal::cli::kExitFailed;
+        return obcanal::kExitFailed;
     }
 }

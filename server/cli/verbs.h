@@ -2,6 +2,8 @@
 // the command line, parsing leaves what to do in `chosen`, whose value is the exit status.
 #pragma once
 
+#include "protocol/base/program_arguments.h"
+
 #include <functional>
 
 namespace CLI {
@@ -11,8 +13,6 @@ class App;
 namespace obcanal::cli {
 
 inline constexpr int kExitDone = 0;
-inline constexpr int kExitFailed = 1;
-inline constexpr int kExitUsage = 2;
 
 using Run = std::function<int()>;
 

@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <set>
@@ -195,14 +194,6 @@ class Loader {
 };
 
 }  // namespace
-
-std::string default_conf_dir() {
-    std::error_code ignored;
-    const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", ignored);
-    const std::filesystem::path beside = program.parent_path().parent_path() / "conf";
-    if (std::filesystem::exists(beside / "canal.properties", ignored)) return beside.string();
-    return "/etc/obcanal";
-}
 
 LoadedConfig load(const std::string& conf_dir, const std::vector<std::string>& defines) {
     return Loader(conf_dir, defines).load_all();

@@ -3,24 +3,17 @@
 // destination when its file has changed; one thread.
 #pragma once
 
+#include "protocol/base/config_report.h"
 #include "protocol/base/finding.h"
 #include "server/config/conf_scan.h"
 #include "server/config/instance_config.h"
 #include "server/config/server_config.h"
 
-#include <iosfwd>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace obcanal::config {
-
-// A value with where it came from, for --print-config. Secrets are masked already.
-struct PrintedValue {
-    std::string scope;  // "server" or the destination
-    std::string key;
-    std::string value;
-    std::string origin;
-};
 
 // A destination that can't run, and why: its errors, each with file, line and key.
 struct RefusedInstance {
@@ -37,8 +30,8 @@ struct LoadedConfig {
     ConfListing listing;  // with auto_scan: the directory as it was before its files were read
 };
 
-// Where the files are when nobody says so: ../conf beside the program, else /etc/obcanal.
-std::string default_conf_dir();
+// What tells a directory of configuration from others.
+inline constexpr std::string_view kServerFile = "canal.properties";
 
 // `defines`: "key=value" of the command line, which win over everything. With auto_scan also the
 // destinations that have a directory and are not listed.
@@ -51,8 +44,5 @@ LoadedConfig load_instance(
 );
 // No error concerns the server as a whole, and there is a destination to serve where any is named.
 bool can_start(const LoadedConfig& loaded);
-// One line per finding: "file:line: key: what". False when one of them is an error.
-bool report(const std::vector<Finding>& findings, std::ostream& to);
-void print_config(const LoadedConfig& loaded, std::ostream& to);
 
 }  // namespace obcanal::config

@@ -33,7 +33,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const LoadedAdapter loaded =
         load_text("application.yml", text, {"canal.conf.timeout=1"}, environment);
     std::ostringstream printed;
-    print_config(loaded, printed);
+    obcanal::print_config(loaded.values, printed);
     if (loaded.valid() && loaded.config.destinations.empty()) std::abort();
     for (const obcanal::Finding& finding : loaded.findings) {
         if (finding.where.empty() || finding.what.empty()) std::abort();

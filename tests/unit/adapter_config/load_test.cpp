@@ -119,7 +119,7 @@ TEST(AdapterConfigTest, EnvironmentStandsAboveTheFileAndTheCommandLineAboveBoth)
     EXPECT_EQ(loaded.config.destinations[0].groups[0].adapters[1].name, "rdb");
 
     std::ostringstream printed;
-    print_config(loaded, printed);
+    print_config(loaded.values, printed);
     EXPECT_THAT(printed.str(), HasSubstr("canal.conf.timeout = 13    # command line\n"));
     EXPECT_THAT(printed.str(), HasSubstr("canal.conf.syncBatchSize = 11    # environment\n"));
     EXPECT_THAT(printed.str(), HasSubstr("canal.conf.mode = tcp    # default\n"));
@@ -212,7 +212,7 @@ canal.conf:
 )");
     EXPECT_EQ(findings(loaded), "");
     std::ostringstream printed;
-    print_config(loaded, printed);
+    print_config(loaded.values, printed);
     EXPECT_THAT(printed.str(), Not(HasSubstr("verysecret")));
     EXPECT_THAT(printed.str(), HasSubstr("password=***&x=1"));
     EXPECT_THAT(printed.str(), HasSubstr("http://u:***@h:9200"));

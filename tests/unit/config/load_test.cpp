@@ -174,7 +174,7 @@ TEST_F(LoadTest, SecretsAreMaskedEverywhere) {
     );
     const LoadedConfig config = loaded();
     std::ostringstream out;
-    print_config(config, out);
+    print_config(config.values, out);
     EXPECT_THAT(out.str(), HasSubstr("canal.passwd = ******    # "));
     EXPECT_THAT(out.str(), HasSubstr("canal.instance.oceanbase.password = ******    # "));
     EXPECT_THAT(out.str(), Not(HasSubstr("e3619321")));
@@ -188,7 +188,7 @@ TEST_F(LoadTest, PrintsValuesWithTheirOrigin) {
     const Environment set("canal.ip", "127.0.0.1");
     defines_ = {"canal.instance.retry.min=5"};
     std::ostringstream out;
-    print_config(loaded(), out);
+    print_config(loaded().values, out);
     EXPECT_THAT(out.str(), StartsWith("# server\n"));
     EXPECT_THAT(out.str(), HasSubstr("\n# shop\n"));
     EXPECT_THAT(out.str(), HasSubstr("canal.port = 11211    # " + server_file() + ":3\n"));

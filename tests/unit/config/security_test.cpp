@@ -138,7 +138,7 @@ TEST_F(SecurityTest, SecretsFromFiles) {
     ASSERT_EQ(config.instances.size(), 1U);
     EXPECT_EQ(config.instances[0].oblog.password, "p w");
     std::ostringstream printed;
-    print_config(config, printed);
+    print_config(config.values, printed);
     EXPECT_THAT(
         printed.str(),
         HasSubstr("canal.instance.oceanbase.password = ******    # " + dir() + "/secrets/ob\n")
