@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cerrno>
 #include <condition_variable>
+#include <cstring>
 #include <future>
 #include <system_error>
 #include <utility>
@@ -111,14 +112,24 @@ struct ZookeeperSession::State {
         SteadyTime asked;
     };
 
-    static void on_event(zhandle_t*, int type, int state, const char* path, void* context) {
+    static void on_event(zhandle_t* handle, int type, int state, const char* path, void* context) {
         State* const self = static_cast<State*>(context);
         if (type == ZOO_SESSION_EVENT) {
+            if (state == ZOO_CONNECTED_STATE && self->place.guard) self->guard(handle);
             self->entered(state);
             self->events->session_changed();
         } else if (path != nullptr) {
             self->events->changed(path);
         }
+    }
+
+    void guard(zhandle_t* connected) const {
+        const clientid_t* const id = zoo_client_id(connected);
+        SessionKey key;
+        key.id = id->client_id;
+        static_assert(sizeof id->passwd == sizeof key.password);
+        std::memcpy(key.password.data(), id->passwd, sizeof id->passwd);
+        place.guard->watch(key);
     }
 
     void hear(SteadyTime asked) {
@@ -203,6 +214,17 @@ ZookeeperSession::ZookeeperSession(std::unique_ptr<State> state) : state_(std::m
 Result<std::shared_ptr<ZookeeperSession>> ZookeeperSession::start(
     const ZookeeperPlace& place, std::shared_ptr<ZookeeperEvents> events
 ) {
+    return open(place, std::move(events), nullptr);
+}
+
+Result<std::shared_ptr<ZookeeperSession>> ZookeeperSession::open(
+    const ZookeeperPlace& place, std::shared_ptr<ZookeeperEvents> events, const SessionKey* key
+) {
+    clientid_t known{};
+    if (key != nullptr) {
+        known.client_id = key->id;
+        std::memcpy(known.passwd, key->password.data(), key->password.size());
+    }
     zoo_set_debug_level(ZOO_LOG_LEVEL_WARN);
     auto state = std::make_unique<State>(place, std::move(events));
     State* const raw = state.get();
@@ -210,7 +232,7 @@ Result<std::shared_ptr<ZookeeperSession>> ZookeeperSession::start(
         place.servers.c_str(),
         State::on_event,
         static_cast<int>(place.session_timeout.count()),
-        nullptr,
+        key != nullptr ? &known : nullptr,
         raw,
         0,
         to_our_log
@@ -237,6 +259,17 @@ Result<std::shared_ptr<ZookeeperSession>> ZookeeperSession::start(
         if (code != ZOK) return failed(code, "login");
     }
     return session;
+}
+
+Result<void> end_session(
+    const ZookeeperPlace& place, const SessionKey& key, steady_clock::time_point until
+) {
+    Result<std::shared_ptr<ZookeeperSession>> session =
+        ZookeeperSession::open(place, std::make_shared<ZookeeperEvents>(), &key);
+    if (!session) return std::move(session).error();
+    Result<void> connected = (*session)->connected(until);
+    if (!connected && !(*session)->alive()) return {};
+    return connected;
 }
 
 ZookeeperSession::~ZookeeperSession() {

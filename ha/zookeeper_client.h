@@ -3,6 +3,7 @@
 // use them on a BlockingLane. Thread-safe.
 #pragma once
 
+#include "ha/session_guard.h"
 #include "ha/zookeeper_events.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/log.h"
@@ -23,6 +24,7 @@ struct ZookeeperPlace {
     std::string servers;  // host:port,host:port[/chroot]
     std::string digest;   // user:password; then all that is created is for this user only
     std::chrono::milliseconds session_timeout{90'000};  // asked for; the ensemble decides
+    std::shared_ptr<SessionGuard> guard;                // of the sessions; none: nobody's
 };
 
 enum class NodeMode : uint8_t { Persistent, Ephemeral };
@@ -98,8 +100,19 @@ class ZookeeperSession {
     Result<std::vector<std::string>> tree(const std::string& path);
 
  private:
+    friend Result<void> end_session(
+        const ZookeeperPlace& place,
+        const SessionKey& key,
+        std::chrono::steady_clock::time_point until
+    );
+
     struct State;
     struct Reply;
+
+    // `key`: of a session that goes on; nullptr: a new one.
+    static Result<std::shared_ptr<ZookeeperSession>> open(
+        const ZookeeperPlace& place, std::shared_ptr<ZookeeperEvents> events, const SessionKey* key
+    );
 
     explicit ZookeeperSession(std::unique_ptr<State> state);
     // Starts a call of the C client with the completion's context, and waits for the reply.
@@ -110,6 +123,12 @@ class ZookeeperSession {
 
     std::unique_ptr<State> state_;
 };
+
+// Ends a session of a process that is gone, and with it its ephemeral nodes: takes it over, waiting
+// for the ensemble until `until`, and closes it. That it has expired meanwhile is success.
+Result<void> end_session(
+    const ZookeeperPlace& place, const SessionKey& key, std::chrono::steady_clock::time_point until
+);
 
 // The server's way to the ensemble: the session in use, replaced when it is dead.
 class ZookeeperClient {

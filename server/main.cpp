@@ -30,10 +30,17 @@ constexpr std::chrono::milliseconds kPageGrace{500};
 
 class Server {
  public:
-    Server(ConfigPlace place, config::LoadedConfig loaded, std::string log_file)
+    Server(
+        ConfigPlace place,
+        config::LoadedConfig loaded,
+        ha::ZookeeperPlace ensemble,
+        std::string log_file
+    )
         : config_(loaded.server),
           log_file_(std::move(log_file)),
-          service_(config_, std::move(place), std::move(loaded), front_, feed_),
+          service_(
+              config_, std::move(place), std::move(loaded), std::move(ensemble), front_, feed_
+          ),
           report_(service_) {
         if (!log_file_.empty()) hangup_.emplace(signals_.executor());
     }
@@ -144,6 +151,23 @@ class Server {
     int exit_code_ = 0;
 };
 
+// Before any thread.
+ha::ZookeeperPlace guarded_ensemble(const config::ServerConfig& config) {
+    ha::ZookeeperPlace ensemble = ensemble_of(config);
+    if (!config.in_cluster || !config.zk_guard) return ensemble;
+    Result<std::shared_ptr<ha::SessionGuard>> guard = ha::SessionGuard::start(ensemble);
+    if (guard) {
+        ensemble.guard = std::move(guard).value();
+    } else {
+        Logger("server").warn(
+            "no guard of the session with ZooKeeper; if this server is killed, others wait until "
+            "it expires",
+            {{"cause", guard.error().detail}}
+        );
+    }
+    return ensemble;
+}
+
 int run(int argc, char** argv) {
     CLI::App app{"obcanal-server: serves the incremental log of OceanBase to Canal clients"};
     ProgramArguments arguments;
@@ -172,8 +196,10 @@ int run(int argc, char** argv) {
         return kExitUsage;
     }
     raise_descriptor_limit();
+    ha::ZookeeperPlace ensemble = guarded_ensemble(loaded.server);
     ConfigPlace place{std::move(conf_dir), std::move(arguments.defines)};
-    return Server(std::move(place), std::move(loaded), arguments.log_file).run();
+    Server server(std::move(place), std::move(loaded), std::move(ensemble), arguments.log_file);
+    return server.run();
 }
 
 }  // namespace

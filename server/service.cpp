@@ -14,13 +14,11 @@ constexpr std::chrono::milliseconds kSessionGrace{2000};
 // Another server waits to take over.
 constexpr std::chrono::milliseconds kClusterGrace{500};
 
-instance::InstanceSet::Cluster cluster_of(const config::ServerConfig& config) {
-    ha::ZookeeperPlace place;
-    place.servers = config.zk_servers;
-    place.digest = config.zk_digest;
-    place.session_timeout = std::chrono::milliseconds(config.zk_session_timeout_ms);
+instance::InstanceSet::Cluster cluster_of(
+    const config::ServerConfig& config, ha::ZookeeperPlace ensemble
+) {
     return {
-        std::make_shared<ha::ZookeeperClient>(std::move(place)),
+        std::make_shared<ha::ZookeeperClient>(std::move(ensemble)),
         ha::register_address(config.register_ip, config.bind_ip, config.port),
         std::chrono::milliseconds(config.zk_flush_period_ms),
         config.zk_ack_durable
@@ -29,17 +27,26 @@ instance::InstanceSet::Cluster cluster_of(const config::ServerConfig& config) {
 
 }  // namespace
 
+ha::ZookeeperPlace ensemble_of(const config::ServerConfig& config) {
+    ha::ZookeeperPlace place;
+    place.servers = config.zk_servers;
+    place.digest = config.zk_digest;
+    place.session_timeout = std::chrono::milliseconds(config.zk_session_timeout_ms);
+    return place;
+}
+
 Service::Service(
     const config::ServerConfig& config,
     ConfigPlace place,
     config::LoadedConfig loaded,
+    ha::ZookeeperPlace ensemble,
     Runtime& front,
     Runtime& feed
 )
     : config_(config),
       place_(std::move(place)),
       loaded_(std::move(loaded)),
-      cluster_(cluster_of(config)),
+      cluster_(cluster_of(config, std::move(ensemble))),
       front_(front),
       feed_(feed),
       strand_(front.make_strand()),

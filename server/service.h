@@ -2,6 +2,7 @@
 // stops, and the admin port too. Coroutines on strand(), one after the other.
 #pragma once
 
+#include "ha/zookeeper_client.h"
 #include "protocol/base/log.h"
 #include "protocol/net/notifier.h"
 #include "protocol/net/runtime.h"
@@ -26,6 +27,9 @@ struct ConfigPlace {
     std::vector<std::string> defines;
 };
 
+// The ensemble that the configuration names.
+ha::ZookeeperPlace ensemble_of(const config::ServerConfig& config);
+
 class Service : public admin::ServerControl {
  public:
     // `config` and the runtimes outlive the service. `loaded`: what the first start serves; later
@@ -34,6 +38,7 @@ class Service : public admin::ServerControl {
         const config::ServerConfig& config,
         ConfigPlace place,
         config::LoadedConfig loaded,
+        ha::ZookeeperPlace ensemble,
         Runtime& front,
         Runtime& feed
     );

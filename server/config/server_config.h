@@ -43,6 +43,7 @@ struct ServerConfig {
     std::string zk_digest;                      // user:password
     int64_t zk_session_timeout_ms = 90'000;
     int64_t zk_flush_period_ms = 1000;
+    bool zk_guard = true;
     bool zk_ack_durable = true;
 
     std::vector<std::string> destinations;  // listed, not those found by scanning

@@ -232,6 +232,14 @@ constexpr std::array kServerKeys = std::to_array<Server>({
         "that is lost takes the acks since with it."
     )
         .as_own(),
+    Server(
+        "canal.zookeeper.guard",
+        &ServerConfig::zk_guard,
+        "true",
+        "A small process beside the server ends its session with ZooKeeper when the server is "
+        "killed, so that others take over at once; false: they wait for the session's timeout."
+    )
+        .as_own(),
     {"canal.admin.port",
      Server::Parse{parse_admin_port},
      "",

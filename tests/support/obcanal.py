@@ -91,6 +91,7 @@ class Program:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
+            self.process = None
 
     def stop(self, seconds=30.0):
         """SIGTERM; RuntimeError when it does not end, ends with another status than 0, or a sanitizer had a complaint."""

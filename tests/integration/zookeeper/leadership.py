@@ -105,6 +105,53 @@ def stop_and_kill(first, second, tree):
     client.close()
 
 
+def guards():
+    """The processes that watch over servers of this machine, by the server's pid."""
+    found = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/stat" % pid) as stat:
+                name, _, rest = stat.read().partition(" (")[2].rpartition(") ")
+        except OSError:
+            continue  # it has ended meanwhile
+        if name == "obcanal-guard" and rest[0] != "Z":
+            found[int(rest.split()[1])] = int(pid)
+    return found
+
+
+def guarded(scratch, logproxy_port, tree):
+    """A long session: a killed server's guard ends it, without a guard it is waited for."""
+    session = 10.0
+    names = ("guarded", "unguarded", "next")
+    first, second, third = (zk.new_server(scratch, name, logproxy_port, tree, session_ms=int(session * 1000), **{
+        "canal.zookeeper.guard": "false" if name == "unguarded" else "true"}) for name in names)
+    first.start()
+    wait(first, "running")
+    second.start()
+    wait(second, "standby")
+    guard = guards()[first.process.pid]
+    expect("a guard that is switched off", second.process.pid in guards(), False)
+    client = client_of(first)
+    rest = ack_one(client, tree)
+    os.kill(guard, signal.SIGTERM)  # as a service manager does with all processes of a service
+    first.kill()
+    watch = Watch("the next batch after SIGKILL, guarded, a session of %g s" % session, session / 2)
+    client, _, entries = take_over(second, client, tree, watch)
+    expect("from the cursor on", entries, rest)
+    obcanal.wait_until(lambda: not os.path.exists("/proc/%d" % guard), "the guard to end")
+
+    third.start()
+    wait(third, "standby")
+    second.kill()
+    began = time.monotonic()
+    wait(third, "running")
+    expect("it was waited for", time.monotonic() - began > session / 2, True)
+    client.close()
+    guard = guards()[third.process.pid]
+    third.stop()
+    obcanal.wait_until(lambda: not os.path.exists("/proc/%d" % guard), "the guard to end with its server")
+
+
 def restarted_after_kill(server, tree):
     """Alone, and its own last session has not ended: it has not to be waited for."""
     server.kill()
@@ -251,6 +298,7 @@ def main():
             epoch_moved(first, client, batch, tree)
             first.stop()
             shared_out(scratch, logproxy.port, tree)
+            guarded(scratch, logproxy.port, tree)
         finally:
             tree.stop("--kill")
     print("leadership: %d checks" % checks)
