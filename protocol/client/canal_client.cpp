@@ -14,6 +14,8 @@ using canal::PacketType;
 namespace {
 
 constexpr size_t kReadBytes = 256 * 1024;
+// Of a large answer we are woken for so many at a time: each wake-up costs the server, too.
+constexpr size_t kWakeBytes = 512 * 1024;
 constexpr size_t kKeepBytes = size_t{16} << 20;
 constexpr int32_t kProtocolVersion = 1;
 constexpr int32_t kIdleTimeoutMs = 3'600'000;  // what the stock clients ask for
@@ -178,6 +180,9 @@ Awaitable<Result<canal::Packet>> CanalClient::next_packet() {
             }
             co_return packet;
         }
+        const size_t missing = canal::missing_bytes(input_.pending());
+        stream_.set_low_water(missing < kReadBytes ? 1 : std::min(missing, kWakeBytes));
+        if (missing >= kReadBytes) co_await stream_.wait_readable();
         Result<size_t> count = co_await stream_.read_some(input_.room(kReadBytes));
         if (!count && deadline_.expired())
             co_return Error{Errc::Timeout, Retry::Backoff, stream_.peer() + " does not answer"};

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <vector>
 
 namespace obcanal {
@@ -18,6 +19,15 @@ using TlsSocket = asio::ssl::stream<Socket&>;
 
 std::string endpoint_text(const asio::ip::tcp::endpoint& endpoint) {
     return Endpoint{endpoint.address().to_string(), endpoint.port()}.text();
+}
+
+// On the way to ourselves nothing is congested, and an algorithm that paces what is sent (BBR is
+// the default of many systems) sets a timer for each segment, which costs more than the segment.
+void send_unpaced(Socket& socket) {
+    constexpr std::string_view kUnpaced = "reno";  // every kernel has it, for everybody
+    ::setsockopt(
+        socket.native_handle(), IPPROTO_TCP, TCP_CONGESTION, kUnpaced.data(), kUnpaced.size()
+    );
 }
 
 }  // namespace
@@ -53,11 +63,13 @@ struct ConnectionState {
         }
         const auto here = socket.local_endpoint(ignored);
         if (!ignored) local = endpoint_text(here);
+        if (!ignored && remote.address() == here.address()) send_unpaced(socket);
     }
 
     Socket socket;
     std::unique_ptr<TlsState> tls;
     bool closed = false;  // by us, for good
+    size_t low_water = 1;
     asio::ip::address peer_address;
     std::string peer = "?";
     std::string local = "?";
@@ -192,6 +204,15 @@ bool Stream::is_open() const { return state_->socket.is_open(); }
 void Stream::quick_ack() {
     const int on = 1;
     ::setsockopt(state_->socket.native_handle(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+}
+
+void Stream::set_low_water(size_t bytes) {
+    if (state_->tls || state_->low_water == bytes) return;
+    state_->low_water = bytes;
+    boost::system::error_code ignored;
+    const auto most = static_cast<size_t>(std::numeric_limits<int>::max());
+    const asio::socket_base::receive_low_watermark mark(static_cast<int>(std::min(bytes, most)));
+    state_->socket.set_option(mark, ignored);
 }
 
 void Stream::set_receive_buffer(int bytes) {

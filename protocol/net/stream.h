@@ -63,6 +63,10 @@ class Stream {
     // Returns when there is something to read, or the peer is gone, or close() was called. On TLS
     // it reads ahead, since readable TCP bytes need not be data; the next read_some() gives them.
     Awaitable<void> wait_readable();
+    // From now on wait_readable() returns when so many bytes are there (SO_RCVLOWAT), or none can
+    // come any more: a reader that knows how much follows is not woken by each segment. Plain
+    // streams only. REQUIRES: the peer sends so many without waiting for us.
+    void set_low_water(size_t bytes);
     // Ends wait_readable(). REQUIRES: nothing else is awaited on this stream.
     void stop_waiting();
     // Whether the peer has closed its side and nothing is left to read. Never waits; on TLS it

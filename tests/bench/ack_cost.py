@@ -32,4 +32,5 @@ def main():
             ensemble.stop("--kill")
 
 
-main()
+if __name__ == "__main__":
+    main()

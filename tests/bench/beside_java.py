@@ -219,4 +219,5 @@ def main():
     print("missed: %s" % ("; ".join(missed) or "nothing"))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -265,4 +265,5 @@ def java(table, proxy, args):
               cpu <= CANAL_FOR_OB_CPU / 20)
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())
