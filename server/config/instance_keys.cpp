@@ -187,8 +187,9 @@ constexpr std::array kInstanceKeys = std::to_array<Instance>({
         "canal.instance.get.linger",
         &InstanceConfig::get_linger_ms,
         "20",
-        "Milliseconds that a timed get waits for more once there is something. -1: as the "
-        "reference, the whole timeout unless a full fetch size has gathered."
+        "Milliseconds that a timed get waits for more once there is something, while so much comes "
+        "that it is worth it: otherwise it is answered at once. -1: as the reference, the whole "
+        "timeout unless a full fetch size has gathered."
     )
         .in(-1, 60'000)
         .as_own(),

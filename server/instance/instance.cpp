@@ -87,7 +87,8 @@ Instance::Instance(Parts parts)
       tasks_(strand_),
       stopping_(strand_),
       acked_news_(strand_),
-      feed_stopping_(feed_strand_) {}
+      feed_stopping_(feed_strand_),
+      taken_(std::chrono::milliseconds(config_.get_linger_ms)) {}
 
 Instance::~Instance() = default;
 
@@ -475,6 +476,17 @@ void Instance::wake_for(store::BatchLimit limit) {
     }
 }
 
+// While little comes it goes out at once; where much comes, few large batches cost everybody less.
+SteadyTime Instance::linger_end(store::BatchLimit limit) {
+    constexpr int64_t kWorthPart = 32;  // of what is asked for, in the time of a linger
+    const std::chrono::milliseconds linger(config_.get_linger_ms);
+    if (linger.count() < 0) return SteadyTime::max();
+    taken_.note(steady_now(), limit.bytes < 0 ? got_.sequence : got_.bytes);
+    const int64_t wanted = limit.bytes < 0 ? limit.entries : limit.bytes;
+    if (taken_.recent() <= wanted / kWorthPart) return SteadyTime::min();
+    return SteadyTime(std::chrono::nanoseconds(ring_.slot(next_).put_ns)) + linger;
+}
+
 Awaitable<Result<GetReply>> Instance::get(GetRequest request, Cancelled cancelled) {
     const std::shared_ptr<Instance> self = shared_from_this();
     if (Result<void> running = check_running(); !running) co_return std::move(running).error();
@@ -502,7 +514,6 @@ Awaitable<Result<GetReply>> Instance::get(GetRequest request, Cancelled cancelle
     const bool forever = wait > SteadyTime::max() - now;
     const SteadyTime deadline = forever ? SteadyTime::max() : now + wait;
     const uint64_t rollbacks = rollbacks_[request.client];
-    const std::chrono::nanoseconds linger = std::chrono::milliseconds(config_.get_linger_ms);
     const WaitingGet counted(waiting_gets_);
     for (;;) {
         ring_.readable().arm();
@@ -519,10 +530,7 @@ Awaitable<Result<GetReply>> Instance::get(GetRequest request, Cancelled cancelle
             until = SteadyTime::max();  // write_acks() and stop() wake us
         } else if (next_ <= ring_.published()) {
             if (ring_.is_full(next_, limit)) co_return take(request, limit);
-            if (linger.count() >= 0) {
-                const std::chrono::nanoseconds put(ring_.slot(next_).put_ns);
-                until = std::min(until, SteadyTime(put + linger));
-            }
+            until = std::min(until, linger_end(limit));
             if (steady_now() >= until) co_return take(request, limit);
         } else if (steady_now() >= until) {
             co_return nothing_there();

@@ -13,6 +13,7 @@
 #include "server/config/instance_config.h"
 #include "server/instance/client_counters.h"
 #include "server/instance/feed.h"
+#include "server/instance/fill_rate.h"
 #include "server/instance/status.h"
 #include "server/meta/client_ledger.h"
 #include "server/meta/meta_store.h"
@@ -117,6 +118,8 @@ class Instance : public std::enable_shared_from_this<Instance> {
     void wake_for(store::BatchLimit limit);
     Result<GetReply> take(const GetRequest& request, store::BatchLimit limit);
     store::BatchLimit limit_of(const GetRequest& request) const;
+    // Until when a get waits for more than what is there.
+    SteadyTime linger_end(store::BatchLimit limit);
     // Up to where all is consumed, or where the stream began; nothing: not known.
     std::optional<canal::LogPosition> known_position() const;
     void keep_start();
@@ -154,6 +157,7 @@ class Instance : public std::enable_shared_from_this<Instance> {
     std::atomic<int> waiting_gets_{0};
     std::atomic<SteadyTime::rep> used_at_{0};  // 0: never
     StageStatus got_;                          // furthest, so that a rollback does not count twice
+    FillRate taken_;                           // of got_, in the time that a get lingers
     StageStatus acked_;
     ClientCounters client_counters_;
     mutable std::mutex failure_mutex_;

@@ -294,6 +294,44 @@ TEST_F(InstanceTest, LingerEndsATimedGetEarly) {
     EXPECT_GE(some->batch.entries(), 1);
 }
 
+TEST_F(InstanceTest, WhileLittleComesATimedGetIsAnsweredAtOnce) {
+    config_.get_linger_ms = 3'600'000;
+    start();
+    script_->add({"t1", 1'000'000, 1});
+    const Result<GetReply> some = get(kClient, 1'000'000, 1h);
+    ASSERT_TRUE(some.ok());
+    EXPECT_GE(some->batch.entries(), 1);
+}
+
+TEST_F(InstanceTest, WhileMuchComesATimedGetWaitsForMore) {
+    config_.get_linger_ms = 3'600'000;
+    start();
+    script_->add({"t0", 500'000, 1});
+    ASSERT_EQ(get(kClient, 1'000'000, 1h).value().batch.entries(), 3);
+    script_->add({"t1", 1'000'000, 10});
+    ASSERT_EQ(take(kClient, 12).batch.entries(), 12);
+    script_->add({"t2", 2'000'000, 1});
+    std::future<Result<GetReply>> more = begin(get_later(kClient, 100, 1h));
+    script_->add({"t3", 3'000'000, 97});
+    EXPECT_EQ(more.get().value().batch.entries(), 100);
+}
+
+TEST(FillRateTest, TellsWhatAPeriodBrings) {
+    using namespace std::chrono_literals;
+    FillRate rate(20ms);
+    const SteadyTime start = steady_now();
+    rate.note(start, 1000);
+    EXPECT_EQ(rate.recent(), 0) << "nobody knows since when";
+    rate.note(start + 5ms, 1600);
+    EXPECT_EQ(rate.recent(), 600);
+    rate.note(start + 45ms, 2000);
+    EXPECT_EQ(rate.recent(), 500);
+    rate.note(start + 50ms, 9000);
+    EXPECT_EQ(rate.recent(), 7000);
+    rate.note(start + 10s, 9000);
+    EXPECT_EQ(rate.recent(), 14) << "over all the time that has gone by";
+}
+
 TEST_F(InstanceTest, RollbackDeliversAgainUnderANewId) {
     start();
     script_->add({"t1", 1'000'000, 3});
