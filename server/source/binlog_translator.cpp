@@ -551,13 +551,13 @@ Result<void> BinlogTranslator::take_rows(const Event& event) {
     const bool whole = width == rows->columns;
     before_.resize(whole ? 0 : rows->columns);
     after_.resize(whole ? 0 : rows->columns);
-    cells_.clear();
     images_.clear();
     size_t count = 0;
     for (; !reader.at_end(); ++count) {
-        const size_t at = cells_.size();
-        cells_.resize(at + stride);
-        const std::span<Cell> row = std::span(cells_).subspan(at);
+        const size_t at = count * stride;
+        // The reader fills all cells of a row: those of earlier events need no clearing.
+        if (cells_.size() < at + stride) cells_.resize(2 * (at + stride));
+        const std::span<Cell> row = std::span(cells_).subspan(at, stride);
         const std::span<Cell> before = row.first(has_before ? width : 0);
         const std::span<Cell> after = row.subspan(before.size());
         if (!reader.next(whole ? before : std::span(before_), whole ? after : std::span(after_))) {
