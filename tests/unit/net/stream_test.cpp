@@ -33,7 +33,9 @@ Awaitable<void> send_pieces(Listener& listener, size_t count) {
 }
 
 Awaitable<void> read_to_end(uint16_t port, size_t low_water, Seen& seen) {
-    Result<Stream> connected = co_await connect(Endpoint{"127.0.0.1", port}, ConnectOptions{});
+    const Endpoint to{"127.0.0.1", port};
+    const ConnectOptions options;
+    Result<Stream> connected = co_await connect(to, options);
     Stream stream = *connected;
     std::vector<std::byte> buffer(10 * low_water);
     for (;;) {
