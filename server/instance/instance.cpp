@@ -476,15 +476,15 @@ void Instance::wake_for(store::BatchLimit limit) {
     }
 }
 
-// While little comes it goes out at once; where much comes, few large batches cost everybody less.
+// While little comes it goes out at once; where much comes, as at a start, few batches cost less.
 SteadyTime Instance::linger_end(store::BatchLimit limit) {
-    constexpr int64_t kWorthPart = 32;  // of what is asked for, in the time of a linger
-    const std::chrono::milliseconds linger(config_.get_linger_ms);
-    if (linger.count() < 0) return SteadyTime::max();
-    taken_.note(steady_now(), limit.bytes < 0 ? got_.sequence : got_.bytes);
+    constexpr int64_t kWorth = 32;  // a part of what is asked for, in the time of a linger
+    if (config_.get_linger_ms < 0) return SteadyTime::max();
     const int64_t wanted = limit.bytes < 0 ? limit.entries : limit.bytes;
-    if (taken_.recent() <= wanted / kWorthPart) return SteadyTime::min();
-    return SteadyTime(std::chrono::nanoseconds(ring_.slot(next_).put_ns)) + linger;
+    taken_.note(steady_now(), limit.bytes < 0 ? got_.sequence : got_.bytes);
+    if (got_.sequence >= 0 && taken_.recent() <= wanted / kWorth) return SteadyTime::min();
+    const std::chrono::nanoseconds put(ring_.slot(next_).put_ns);
+    return SteadyTime(put + std::chrono::milliseconds(config_.get_linger_ms));
 }
 
 Awaitable<Result<GetReply>> Instance::get(GetRequest request, Cancelled cancelled) {
