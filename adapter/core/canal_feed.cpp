@@ -136,13 +136,14 @@ Awaitable<Result<void>> CanalFeed::open() {
     co_return Result<void>{};
 }
 
-Awaitable<Result<canal::Messages>> CanalFeed::receive() {
+Awaitable<Result<canal::Messages>> CanalFeed::receive(InputBuffer* memory) {
     client::GetSize size;
     size.fetch_size = static_cast<int32_t>(source_.batch_size);
     size.wait = wait_;
     while (client_->asked() < kGetsInFlight) client_->ask(size);
     Result<canal::Messages> messages = co_await client_->receive();
     if (!messages) co_return std::move(messages).error().in(server_);
+    client_->keep_in(*memory);
     co_return messages;
 }
 

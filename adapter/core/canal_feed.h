@@ -33,8 +33,9 @@ class CanalFeed {
     // Connects and subscribes; what an earlier session left unacknowledged comes again. Conflict:
     // another client consumes the destination.
     Awaitable<Result<void>> open();
-    // The next batch, id -1 when there was nothing for the wait. Valid until the next call.
-    Awaitable<Result<canal::Messages>> receive();
+    // The next batch, id -1 when there was nothing for the wait. Valid as long as `memory`, where
+    // its bytes are, is given to no other call. Others may queue and flush meanwhile.
+    Awaitable<Result<canal::Messages>> receive(InputBuffer* memory);
     // Leaves with the next receive() or flush().
     void ack(canal::BatchId id) { client_->ack(id); }
     Awaitable<Result<void>> flush();

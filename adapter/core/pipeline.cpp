@@ -4,7 +4,6 @@
 #include "adapter/core/pipeline_target.h"
 #include "protocol/base/clock.h"
 #include "protocol/net/asio.h"
-#include "protocol/net/task_group.h"
 
 #include <algorithm>
 
@@ -174,36 +173,61 @@ Awaitable<Result<void>> Pipeline::begin_writing() {
 // Until the switch is off, stop(), or an error of the session.
 Awaitable<Result<void>> Pipeline::consume() {
     acks_.clear();
-    while (!stopping_ && context_.sync_switch.is_on(name())) {
+    TaskGroup fetching(context_.strand);
+    fetching.spawn(context_.strand, fetch(fetched_.data()));
+    Result<void> done = co_await deliver_fetched(&fetching);
+    // What was fetched and not delivered comes again with the next session.
+    feed_.close();
+    co_await fetching.wait_for_all();
+    co_return done;
+}
+
+Awaitable<Result<void>> Pipeline::deliver_fetched(TaskGroup* fetching) {
+    for (size_t at = 0;; at ^= 1) {
+        co_await fetching->wait_for_all();
         co_await between_batches();
-        Result<canal::Messages> messages = co_await feed_.receive();
-        if (!messages) co_return std::move(messages).error();
-        if (messages->batch_id <= 0) {
-            if (!acks_.starves()) continue;
-            if (acks_.shared()) {
-                const bool uncounted = co_await stop_counting();
-                if (!uncounted) co_return Result<void>{};
-            }
-            acknowledge(acks_.release());
-            continue;
-        }
-        Result<DmlBatch> batch = reader_.read(name(), *messages);
-        if (!batch) {
-            co_return batch.error().in("batch " + std::to_string(messages->batch_id));
-        }
-        batch->session = stats_.connects.load();
-        acknowledge(acks_.begins(*batch));
-        if (acks_.within_acknowledged() && counts_places()) {
+        if (stopping_ || !context_.sync_switch.is_on(name())) co_return Result<void>{};
+        const Result<DmlBatch>& batch = fetched_.at(at).batch;
+        if (!batch) co_return batch.error();
+        fetching->spawn(context_.strand, fetch(&fetched_.at(at ^ 1)));
+        const bool nothing = batch->id.value <= 0;
+        if (nothing && !acks_.starves()) continue;
+        if (!nothing) acknowledge(acks_.begins(*batch));
+        const bool within = nothing ? acks_.shared() : acks_.within_acknowledged();
+        if (within && counts_places()) {
             const bool uncounted = co_await stop_counting();
             if (!uncounted) co_return Result<void>{};
         }
-        if (!batch->dmls.empty()) {
-            const bool delivered = co_await deliver(*batch);
-            if (!delivered) co_return Result<void>{};
+        Result<void> sent = co_await feed_.flush();
+        if (!sent) co_return sent;
+        if (nothing) {
+            acknowledge(acks_.release());
+        } else {
+            if (!batch->dmls.empty()) {
+                const bool delivered = co_await deliver(*batch);
+                if (!delivered) co_return Result<void>{};
+            }
+            acknowledge(acks_.written(*batch, counts_places()));
         }
-        acknowledge(acks_.written(*batch, counts_places()));
+        sent = co_await feed_.flush();
+        if (!sent) co_return sent;
     }
-    co_return co_await feed_.flush();
+}
+
+Awaitable<void> Pipeline::fetch(Fetched* to) {
+    to->batch = DmlBatch{};
+    const Result<canal::Messages> messages = co_await feed_.receive(&to->memory);
+    if (!messages) {
+        to->batch = messages.error();
+        co_return;
+    }
+    if (messages->batch_id <= 0) co_return;
+    to->batch = to->reader.read(name(), *messages);
+    if (to->batch) {
+        to->batch->session = stats_.connects.load();
+    } else {
+        to->batch = to->batch.error().in("batch " + std::to_string(messages->batch_id));
+    }
 }
 
 bool Pipeline::counts_places() const {
@@ -332,55 +356,49 @@ Awaitable<bool> Pipeline::deliver(const DmlBatch& batch) {
     if (stopping_) co_return false;
     busy_ = true;
     const SteadyTime start = steady_now();
-    bool written = true;
-    // Parts of syncBatchSize rows; what one statement changed stays together.
-    for (size_t at = 0; written && at < batch.dmls.size();) {
-        DmlBatch part = batch;
-        part.rows = 0;
-        size_t end = at;
-        while (end < batch.dmls.size() && part.rows < context_.config.sync_batch_size) {
-            part.rows += std::max<size_t>(batch.dmls[end++].rows.size(), 1);
+    for (const std::unique_ptr<Target>& target : targets_) target->written = false;
+    if (targets_.size() == 1) {
+        co_await deliver_to(targets_.front().get(), &batch);
+    } else {
+        TaskGroup group(context_.strand);
+        for (const std::unique_ptr<Target>& target : targets_) {
+            group.spawn(context_.strand, deliver_to(target.get(), &batch));
         }
-        part.dmls = batch.dmls.subspan(at, end - at);
-        at = end;
-        written = co_await deliver_part(part);
+        co_await group.wait_for_all();
     }
     busy_ = false;
     wake_.notify();
-    if (!written) co_return false;
+    for (const std::unique_ptr<Target>& target : targets_) {
+        if (!target->written) co_return false;
+    }
     stats_.failing = false;
     stats_.set_error({});
     const auto took =
         std::chrono::duration_cast<std::chrono::microseconds>(steady_now() - start).count();
     stats_.batch_took(static_cast<uint64_t>(took));
-    for (const Dml& dml : batch.dmls) {
-        std::atomic<uint64_t>* counter = dml.is_ddl ? &stats_.ddls : &stats_.others;
-        if (dml.type == canal::EventType::Insert) counter = &stats_.inserts;
-        if (dml.type == canal::EventType::Update) counter = &stats_.updates;
-        if (dml.type == canal::EventType::Delete) counter = &stats_.deletes;
-        counter->fetch_add(std::max<size_t>(dml.rows.size(), dml.is_ddl ? 1 : 0));
-    }
-    const int64_t executed = batch.dmls.back().execute_ms;
-    stats_.last_execute_ms = executed;
-    stats_.lag_ms = wall_ms() - executed;
+    count(batch);
     co_return true;
 }
 
-Awaitable<bool> Pipeline::deliver_part(const DmlBatch& part) {
-    for (const std::unique_ptr<Target>& target : targets_) target->written = false;
-    if (targets_.size() == 1) {
-        co_await deliver_to(targets_.front().get(), &part);
-    } else {
-        TaskGroup group(context_.strand);
-        for (const std::unique_ptr<Target>& target : targets_) {
-            group.spawn(context_.strand, deliver_to(target.get(), &part));
+void Pipeline::count(const DmlBatch& batch) {
+    uint64_t inserts = 0;
+    uint64_t updates = 0;
+    uint64_t deletes = 0;
+    for (const Dml& dml : batch.dmls) {
+        const uint64_t rows = std::max<size_t>(dml.rows.size(), dml.is_ddl ? 1 : 0);
+        switch (dml.type) {
+            case canal::EventType::Insert: inserts += rows; break;
+            case canal::EventType::Update: updates += rows; break;
+            case canal::EventType::Delete: deletes += rows; break;
+            default: (dml.is_ddl ? stats_.ddls : stats_.others).fetch_add(rows);
         }
-        co_await group.wait_for_all();
     }
-    for (const std::unique_ptr<Target>& target : targets_) {
-        if (!target->written) co_return false;
-    }
-    co_return true;
+    stats_.inserts.fetch_add(inserts);
+    stats_.updates.fetch_add(updates);
+    stats_.deletes.fetch_add(deletes);
+    const int64_t executed = batch.dmls.back().execute_ms;
+    stats_.last_execute_ms = executed;
+    stats_.lag_ms = wall_ms() - executed;
 }
 
 // Once, opening the writer when it is not.
@@ -395,15 +413,30 @@ Awaitable<Result<void>> Pipeline::attempt(Target* target, const DmlBatch* batch)
     co_return written;
 }
 
+// In parts of as many rows as its writer wants; what one statement changed stays together.
 Awaitable<void> Pipeline::deliver_to(Target* target, const DmlBatch* batch) {
+    const size_t limit = target->writer->part_rows(context_.config.sync_batch_size);
+    for (size_t at = 0; at < batch->dmls.size();) {
+        DmlBatch part = *batch;
+        part.rows = 0;
+        size_t end = at;
+        while (end < batch->dmls.size() && part.rows < limit) {
+            part.rows += std::max<size_t>(batch->dmls[end++].rows.size(), 1);
+        }
+        part.dmls = batch->dmls.subspan(at, end - at);
+        at = end;
+        const bool written = co_await deliver_part(target, &part);
+        if (!written) co_return;
+    }
+    target->written = true;
+}
+
+Awaitable<bool> Pipeline::deliver_part(Target* target, const DmlBatch* part) {
     std::chrono::milliseconds backoff = kFirstPause;
     while (!stopping_) {
-        const Result<void> written = co_await attempt(target, batch);
-        if (written) {
-            target->written = true;
-            co_return;
-        }
-        if (stopping_) co_return;
+        const Result<void> written = co_await attempt(target, part);
+        if (written) co_return true;
+        if (stopping_) break;
         const std::chrono::milliseconds time = jittered(backoff);
         report_failure(*target, written.error(), time);
         co_await pause(time);
@@ -411,6 +444,7 @@ Awaitable<void> Pipeline::deliver_to(Target* target, const DmlBatch* batch) {
         // What is in the way may be a mapping that was corrected meanwhile.
         if (target->opened && !stopping_) co_await target->writer->refresh();
     }
+    co_return false;
 }
 
 void Pipeline::report_failure(Target& target, const Error& error, std::chrono::milliseconds pause) {

@@ -1,7 +1,7 @@
 // One destination: its session with the Canal server, and the writers that take its batches. A
 // batch is acknowledged when every writer has it durably; a writer that fails is called again with
-// back-off, the others are not called twice. Owned by the service; all on one strand, except what
-// says otherwise.
+// back-off, the others are not called twice. The next batch is fetched and read meanwhile. Owned by
+// the service; all on one strand, except what says otherwise.
 #pragma once
 
 #include "adapter/config/adapter_config.h"
@@ -12,9 +12,12 @@
 #include "adapter/core/pipeline_stats.h"
 #include "adapter/core/sync_switch.h"
 #include "adapter/core/writer.h"
+#include "protocol/base/input_buffer.h"
 #include "protocol/base/log.h"
 #include "protocol/net/notifier.h"
+#include "protocol/net/task_group.h"
 
+#include <array>
 #include <functional>
 #include <map>
 #include <memory>
@@ -72,11 +75,20 @@ class Pipeline {
  private:
     struct Target;
 
+    // A batch and what its views refer to.
+    struct Fetched {
+        InputBuffer memory;
+        DmlReader reader;
+        Result<DmlBatch> batch = DmlBatch{};
+    };
+
     explicit Pipeline(PipelineContext context);
 
     Result<void> make_targets();
     Awaitable<Result<void>> begin_writing();
     Awaitable<Result<void>> consume();
+    Awaitable<Result<void>> deliver_fetched(TaskGroup* fetching);
+    Awaitable<void> fetch(Fetched* to);
     Awaitable<void> between_batches();
     Awaitable<void> go_on_loading();
     Awaitable<Result<void>> wait_for_others();
@@ -89,8 +101,9 @@ class Pipeline {
     Awaitable<void> retry_letter(Letter letter);
     // False: stopped before all of it was written.
     Awaitable<bool> deliver(const DmlBatch& batch);
-    Awaitable<bool> deliver_part(const DmlBatch& part);
     Awaitable<void> deliver_to(Target* target, const DmlBatch* batch);
+    Awaitable<bool> deliver_part(Target* target, const DmlBatch* part);
+    void count(const DmlBatch& batch);
     Awaitable<Result<void>> attempt(Target* target, const DmlBatch* batch);
     bool counts_places() const;
     void acknowledge(const HeldAcks::Ids& batches);
@@ -106,7 +119,7 @@ class Pipeline {
     PipelineContext context_;
     Logger log_;
     CanalFeed feed_;
-    DmlReader reader_;
+    std::array<Fetched, 2> fetched_;  // the batch in hand and the one behind it
     HeldAcks acks_;
     std::unique_ptr<DeadLetterStore> letters_;
     std::vector<std::unique_ptr<Target>> targets_;

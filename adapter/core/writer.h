@@ -82,6 +82,8 @@ class Writer {
     // After an Error the same batch comes again, whole: what was written of it must do no harm.
     // The Error names task, table, key and the target's words.
     virtual Awaitable<Result<void>> write(const DmlBatch& batch) = 0;
+    // Rows of a batch that write() is given at once, where `configured` is what the operator wants.
+    virtual size_t part_rows(size_t configured) const { return configured; }
     // Takes over mapping files that changed; called between batches. A broken file is logged and
     // stops its own task only.
     virtual Awaitable<void> refresh() = 0;

@@ -206,6 +206,11 @@ Awaitable<Result<void>> RdbWriter::stop_counting() {
     co_return stored;
 }
 
+// A batch has one barrier at its end; how many rows a transaction has is the lanes' business.
+size_t RdbWriter::part_rows(size_t configured) const {
+    return options_.target_position ? configured : SIZE_MAX;
+}
+
 // With a position in the target nothing that it covers comes this far.
 bool RdbWriter::may_be_written(const Dml& dml) const {
     if (after_load_) {
@@ -433,13 +438,6 @@ void RdbWriter::add_op(SqlPlan* plan, const Dml& dml, uint32_t row, Segment& seg
 }
 
 Awaitable<Result<void>> RdbWriter::flush(Segment& segment, std::string position) {
-    for (LaneWork& work : works_) {
-        work.ops.clear();
-        work.units.clear();
-        work.after_load = after_load_;
-        work.parks = only_task_.empty();
-        work.recheck = segment.recheck;
-    }
     if (segment.ops.empty() && position.empty()) {
         co_return Result<void>();
     }
@@ -449,21 +447,49 @@ Awaitable<Result<void>> RdbWriter::flush(Segment& segment, std::string position)
             co_return noted;
         }
     }
-    for (const Op& op : segment.ops) {
-        const size_t lanes = op.plan->mapping->concurrent ? lanes_.size() : 1;
-        const bool together = segment.moved.contains(op.plan->table);
-        works_[lane_of(op, lanes, together)].ops.push_back(op);
-    }
-    for (LaneWork& work : works_) {
-        make_units(work);
-    }
+    give_to_lanes(segment);
     Result<void> done = co_await flush_lanes(std::move(position));
     behind_mark_ = behind_mark_ && !done;
     co_return done;
 }
 
+void RdbWriter::give_to_lanes(const Segment& segment) {
+    LaneWork work;
+    work.after_load = after_load_;
+    work.parks = only_task_.empty();
+    work.recheck = segment.recheck;
+    for (std::vector<LaneWork>& works : works_) {
+        works.clear();
+    }
+    // The position is in the transaction of all rows that it stands for.
+    const size_t limit = options_.target_position ? SIZE_MAX : config_.sync_batch_size;
+    const bool moves = !segment.moved.empty();
+    for (const Op& op : segment.ops) {
+        const size_t lanes = op.plan->mapping->concurrent ? lanes_.size() : 1;
+        const bool together = moves && segment.moved.contains(op.plan->table);
+        std::vector<LaneWork>& works = works_[lane_of(op, lanes, together)];
+        // What one statement changed stays together.
+        if (works.empty() ||
+            (works.back().ops.size() >= limit && works.back().ops.back().dml != op.dml)) {
+            works.push_back(work);
+        }
+        works.back().ops.push_back(op);
+    }
+    if (segment.ops.empty()) {
+        works_.front().push_back(work);  // for a position alone
+    }
+    for (std::vector<LaneWork>& works : works_) {
+        std::ranges::for_each(works, make_units);
+    }
+}
+
 Awaitable<void> RdbWriter::write_lane(size_t lane, std::string position, Result<void>* result) {
-    *result = co_await lanes_[lane]->write(works_[lane], again_, std::move(position));
+    for (const LaneWork& work : works_[lane]) {
+        *result = co_await lanes_[lane]->write(work, again_, position);
+        if (!*result) {
+            co_return;
+        }
+    }
 }
 
 // Waits for all lanes, also when one fails.
@@ -471,11 +497,11 @@ Awaitable<Result<void>> RdbWriter::flush_lanes(std::string position) {
     std::vector<Result<void>> results(lanes_.size());
     TaskGroup running(strand_);
     for (size_t i = 1; i < lanes_.size(); i++) {
-        if (!works_[i].ops.empty()) {
+        if (!works_[i].empty()) {
             running.spawn(strand_, write_lane(i, std::string(), &results[i]));
         }
     }
-    if (!works_[0].ops.empty() || !position.empty()) {
+    if (!works_[0].empty()) {
         co_await write_lane(0, std::move(position), &results[0]);
     }
     co_await running.wait_for_all();

@@ -1,8 +1,8 @@
 // The relational target: batches of row changes into tables of MySQL, MariaDB, OceanBase or
-// PostgreSQL (client-adapter, 2). Lanes write in parallel; each writes its part of a batch in one
-// transaction, and write() returns when all have committed. With canal.adapter.position=target
-// there is one lane, and the source's position is in its transactions. The pipeline's strand;
-// stop() from any thread.
+// PostgreSQL (client-adapter, 2). Lanes write in parallel; each writes its part of a batch in
+// transactions of syncBatchSize rows, and write() returns when all have committed. With
+// canal.adapter.position=target there is one lane, and the source's position is in its
+// transactions. The pipeline's strand; stop() from any thread.
 #pragma once
 
 #include "adapter/config/jdbc_url.h"
@@ -55,6 +55,7 @@ class RdbWriter : public core::Writer {
 
     Awaitable<Result<void>> open() override;
     Awaitable<Result<void>> write(const core::DmlBatch& batch) override;
+    size_t part_rows(size_t configured) const override;
     Awaitable<void> refresh() override;
     Awaitable<void> close() override;
     bool counts_places() const override { return options_.target_position; }
@@ -94,6 +95,7 @@ class RdbWriter : public core::Writer {
     Awaitable<Result<SqlPlan*>> plan_for(Route& route, const core::Dml& dml);
     void add_op(SqlPlan* plan, const core::Dml& dml, uint32_t row, Segment& segment);
     Awaitable<Result<void>> flush(Segment& segment, std::string position);
+    void give_to_lanes(const Segment& segment);
     Awaitable<Result<void>> flush_lanes(std::string position);
     Awaitable<void> write_lane(size_t lane, std::string position, Result<void>* result);
     Awaitable<Result<void>> apply_ddl(const core::Dml& dml);
@@ -119,7 +121,7 @@ class RdbWriter : public core::Writer {
     Routes routes_;
     LaneCounts counts_;
     std::vector<std::unique_ptr<Lane>> lanes_;
-    std::vector<LaneWork> works_;
+    std::vector<std::vector<LaneWork>> works_;  // of each lane, one for each transaction
     Written written_;
     ReplayWindow replay_;
     std::string only_task_;  // of the batch: a dead letter that is tried again

@@ -5,6 +5,7 @@
 #include "protocol/net/asio.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace obcanal::client {
@@ -156,6 +157,17 @@ Awaitable<Result<canal::Messages>> CanalClient::receive() {
     Result<void> refusal = check_ack(*packet, "MESSAGES");
     if (!refusal) co_return std::move(refusal).error();
     co_return unexpected(*packet, "MESSAGES");
+}
+
+void CanalClient::keep_in(InputBuffer& memory) {
+    memory.consume(memory.pending().size());
+    if (memory.capacity() > kKeepBytes) memory.shrink();
+    const Bytes behind = input_.pending().subspan(std::exchange(consumed_, 0));
+    if (!behind.empty()) {
+        std::memcpy(memory.room(behind.size()).data(), behind.data(), behind.size());
+        memory.received(behind.size());
+    }
+    std::swap(input_, memory);
 }
 
 Awaitable<Result<canal::Packet>> CanalClient::next_packet() {

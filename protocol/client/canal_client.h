@@ -61,6 +61,8 @@ class CanalClient {
     // Views are valid until the next receive(). A server's late "no" to an ack() or rollback()
     // comes here too.
     Awaitable<Result<canal::Messages>> receive();
+    // What the last receive() gave stays readable in `memory` instead, whose own content goes.
+    void keep_in(InputBuffer& memory);
     // ask() calls without an answer.
     size_t asked() const { return asked_; }
 
