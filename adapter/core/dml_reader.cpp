@@ -320,20 +320,22 @@ bool DmlReader::read_image(
     if (!to.empty()) return false;  // an image in two pieces: no encoder writes that
     const std::byte own_tag = *at;
     Walk walk({at, static_cast<size_t>(end - at)});
+    // The first image names the columns; it has as many as the one before it, mostly.
     const bool first = dml.columns.empty();
+    const size_t expected = first ? usual_columns_ : dml.columns.size();
     size_t count = 0;
-    bool same = !first;
+    bool same = true;
     named_.clear();
-    std::span<DmlValue> values = arena_.claim(std::max<size_t>(dml.columns.size(), 1));
+    std::span<DmlValue> values = arena_.claim(expected);
     while (walk.more() && *walk.at == own_tag) {
         ++walk.at;
         const Bytes bytes = walk.bytes();
         if (!walk.ok || named_.size() + count >= kMaxColumns) return false;
         Named one;
         if (!read_column(bytes, one.column, one.value)) return false;
-        if (same && count < dml.columns.size()) {
-            const DmlColumn& known = dml.columns[count];
-            if (known.name == one.column.name) {
+        if (same && count < expected) {
+            if (first) dml.columns.push_back(one.column);
+            if (dml.columns[count].name == one.column.name) {
                 values[count++] = one.value;
                 continue;
             }
@@ -341,6 +343,7 @@ bool DmlReader::read_image(
         if (same) {
             // What was taken over so far, in front of what follows.
             for (size_t i = 0; i < count; ++i) named_.push_back({dml.columns[i], values[i]});
+            if (first) dml.columns.clear();
             count = 0;
             same = false;
         }
@@ -350,10 +353,12 @@ bool DmlReader::read_image(
     at = walk.at;
     if (same && count == dml.columns.size()) {
         to = arena_.keep(count);
-        return true;
+    } else {
+        for (size_t i = 0; i < count; ++i) named_.push_back({dml.columns[i], values[i]});
+        if (!by_name(dml, to)) return false;
     }
-    for (size_t i = 0; i < count; ++i) named_.push_back({dml.columns[i], values[i]});
-    return by_name(dml, to);
+    usual_columns_ = std::max<size_t>(dml.columns.size(), 1);
+    return true;
 }
 
 // Puts named_ in the order of the Dml's columns, which get those that they lack.

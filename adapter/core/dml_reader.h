@@ -64,6 +64,7 @@ class DmlReader {
     size_t filled_ = 0;  // values that upstream left out
     bool whole_ = true;  // no transaction is open
     ValueArena arena_;
+    size_t usual_columns_ = 1;
     std::vector<Named> named_;  // an image whose columns are not those of the first one
 };
 

@@ -416,10 +416,11 @@ Awaitable<Result<void>> Pipeline::attempt(Target* target, const DmlBatch* batch)
 // In parts of as many rows as its writer wants; what one statement changed stays together.
 Awaitable<void> Pipeline::deliver_to(Target* target, const DmlBatch* batch) {
     const size_t limit = target->writer->part_rows(context_.config.sync_batch_size);
+    const bool whole = batch->rows + batch->dmls.size() <= limit;
     for (size_t at = 0; at < batch->dmls.size();) {
         DmlBatch part = *batch;
-        part.rows = 0;
-        size_t end = at;
+        size_t end = whole ? batch->dmls.size() : at;
+        if (!whole) part.rows = 0;
         while (end < batch->dmls.size() && part.rows < limit) {
             part.rows += std::max<size_t>(batch->dmls[end++].rows.size(), 1);
         }

@@ -1,8 +1,9 @@
 #include "adapter/rdb/lane_work.h"
 
 #include <algorithm>
+#include <bit>
+#include <cstring>
 #include <deque>
-#include <functional>
 #include <unordered_map>
 
 namespace obcanal::adapter::rdb {
@@ -19,6 +20,7 @@ constexpr size_t kUnitRows = 5'000;
 enum class Net : uint8_t { Insert, Update, Delete, Replace, Odd };
 
 struct NetRow {
+    std::string_view key;
     Net net = Net::Odd;
     const DmlRow* row = nullptr;      // the latest image
     const DmlRow* removed = nullptr;  // what to delete by
@@ -67,12 +69,14 @@ class Merger {
  public:
     explicit Merger(SqlPlan* plan) : plan_(plan) {}
 
+    const SqlPlan* plan() const { return plan_; }
+
     void add(const Op& op) { ops_.push_back(&op); }
 
     // False when the changes don't follow from each other: then their order has to be kept.
     bool merge() {
         rows_.reserve(ops_.size());
-        by_key_.reserve(ops_.size());
+        slots_.assign(std::bit_ceil(ops_.size() * 4), 0);  // a change of a key needs two
         for (const Op* op : ops_) {
             if (!merge(*op)) {
                 return false;
@@ -121,11 +125,17 @@ class Merger {
     }
 
     NetRow& at(std::string_view key) {
-        const auto [found, added] = by_key_.try_emplace(key, rows_.size());
-        if (added) {
-            rows_.emplace_back();
+        for (size_t slot = hash_text(key);; slot++) {
+            uint32_t& number = slots_[slot & (slots_.size() - 1)];
+            if (number == 0) {
+                rows_.emplace_back().key = key;
+                number = static_cast<uint32_t>(rows_.size());
+                return rows_.back();
+            }
+            if (rows_[number - 1].key == key) {
+                return rows_[number - 1];
+            }
         }
-        return rows_[found->second];
     }
 
     bool merge(const Op& op) {
@@ -208,7 +218,7 @@ class Merger {
     SqlPlan* plan_;
     std::vector<const Op*> ops_;
     std::vector<NetRow> rows_;
-    std::unordered_map<std::string_view, size_t> by_key_;
+    std::vector<uint32_t> slots_;  // by key: 1 + index in rows_; 0: free
     std::deque<std::string> keys_;
 };
 
@@ -236,12 +246,16 @@ void make_units(LaneWork& work) {
     const auto keeps_order = [&in_order](SqlPlan* plan) {
         return std::ranges::find(in_order, plan) != in_order.end();
     };
+    Merger* table = nullptr;  // of the op before
     for (const Op& op : work.ops) {
-        const auto [table, added] = tables.try_emplace(op.plan, op.plan);
-        if (added) {
-            order.push_back(op.plan);
+        if (table == nullptr || table->plan() != op.plan) {
+            const auto [found, added] = tables.try_emplace(op.plan, op.plan);
+            if (added) {
+                order.push_back(op.plan);
+            }
+            table = &found->second;
         }
-        table->second.add(op);
+        table->add(op);
         if (!mergeable(op) && !keeps_order(op.plan)) {
             in_order.push_back(op.plan);
         }
@@ -284,19 +298,33 @@ void make_units(LaneWork& work) {
     }
 }
 
+size_t hash_text(std::string_view text) {
+    constexpr uint64_t kMix = 0x9E3779B97F4A7C15U;
+    uint64_t sum = text.size() * kMix;
+    while (!text.empty()) {
+        uint64_t word = 0;
+        const size_t size = std::min(text.size(), sizeof word);
+        std::memcpy(&word, text.data(), size);
+        sum = (sum ^ word) * kMix;
+        sum ^= sum >> 32U;
+        text.remove_prefix(size);
+    }
+    sum *= kMix;
+    return sum ^ (sum >> 29U);
+}
+
 size_t lane_of(const Op& op, size_t lanes, bool one_lane) {
     if (lanes <= 1 || op.plan->constrained) {
         return 0;
     }
-    const std::hash<std::string_view> hash;
     if (one_lane || op.plan->strict || !op.plan->exact_keys) {
-        return hash(op.plan->table) % lanes;
+        return hash_text(op.plan->table) % lanes;
     }
     const DmlRow& row = op.values();
     size_t sum = 0;
     for (const PlanColumn& column : op.plan->key) {
         const auto& image = row.before.empty() ? row.after : row.before;
-        sum = sum * 31 + hash(image[column.source].text);
+        sum = sum * 31 + hash_text(image[column.source].text);
     }
     return sum % lanes;
 }

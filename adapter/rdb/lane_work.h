@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace obcanal::adapter::rdb {
@@ -34,6 +35,9 @@ struct LaneWork {
 
 // Fills `units` from `ops`.
 void make_units(LaneWork& work);
+
+// Of a key's text: cheap and well spread, the same in every process.
+size_t hash_text(std::string_view text);
 
 // The lane of an op among `lanes`: by its key where rows of different keys are independent, by its
 // table where they aren't, 0 where other tables matter too. `one_lane`: the table's rows of this

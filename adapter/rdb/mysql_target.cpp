@@ -77,6 +77,30 @@ Outcome to_outcome(const std::optional<SqlFailure>& failed) {
     return out;
 }
 
+// False: no number where one is wanted.
+bool put(SqlArray& array, size_t at, const Arg& arg) {
+    array.indicators[at] = arg.null ? 1 : 0;
+    if (array.kind != SqlArray::Kind::Integer) {
+        array.texts[at] = arg.text.data() == nullptr ? "" : arg.text.data();
+        array.lengths[at] = arg.text.size();
+        return true;
+    }
+    array.integers[at] = 0;
+    if (arg.null) {
+        return true;
+    }
+    const char* end = arg.text.data() + arg.text.size();
+    std::from_chars_result read{};
+    if (array.is_unsigned) {
+        uint64_t number = 0;
+        read = std::from_chars(arg.text.data(), end, number);
+        array.integers[at] = static_cast<int64_t>(number);
+    } else {
+        read = std::from_chars(arg.text.data(), end, array.integers[at]);
+    }
+    return read.ec == std::errc() && read.ptr == end;
+}
+
 std::string text_of(const std::optional<std::string>& cell) { return cell.value_or(""); }
 
 // A row with members of its ENUMs where these are empty, and the change that makes them so.
@@ -373,68 +397,49 @@ Outcome MysqlTarget::run_texts(const Unit& unit, uint64_t& matched) {
     return std::nullopt;
 }
 
+void MysqlTarget::add_parameter(const PlanColumn& column, bool old, size_t count) {
+    if (arrays_.size() == parameters_.size()) {
+        arrays_.emplace_back();
+    }
+    SqlArray& array = arrays_[parameters_.size()];
+    parameters_.push_back({&column, old});
+    const BindAs bind = column.rule.bind;
+    const bool integer = bind == BindAs::Signed || bind == BindAs::Unsigned;
+    array.kind = integer ? SqlArray::Kind::Integer : SqlArray::Kind::Text;
+    array.kind = bind == BindAs::Bytes ? SqlArray::Kind::Bytes : array.kind;
+    array.is_unsigned = bind == BindAs::Unsigned;
+    array.indicators.resize(count);
+    array.integers.resize(integer ? count : 0);
+    array.texts.resize(integer ? 0 : count);
+    array.lengths.resize(integer ? 0 : count);
+}
+
 // False when a value has not the form that its column's type promises; text says it all then.
 bool MysqlTarget::fill(const Unit& unit, size_t first, size_t count, Arena& arena) {
     const SqlPlan& plan = *unit.plan;
-    size_t used = 0;
-    const auto add = [&](const PlanColumn& column, bool old) {
-        if (arrays_.size() <= used) {
-            arrays_.emplace_back();
+    parameters_.clear();
+    for (const uint16_t i : unit.shape->columns) {
+        add_parameter(plan.columns[i], false, count);
+    }
+    for (const PlanColumn& column : plan.key) {
+        if (unit.kind != OpKind::Insert) {
+            add_parameter(column, true, count);
         }
-        SqlArray& array = arrays_[used++];
-        const BindAs bind = column.rule.bind;
-        const bool integer = bind == BindAs::Signed || bind == BindAs::Unsigned;
-        array.kind = integer ? SqlArray::Kind::Integer : SqlArray::Kind::Text;
-        array.kind = bind == BindAs::Bytes ? SqlArray::Kind::Bytes : array.kind;
-        array.is_unsigned = bind == BindAs::Unsigned;
-        array.indicators.resize(count);
-        array.integers.resize(integer ? count : 0);
-        array.texts.resize(integer ? 0 : count);
-        array.lengths.resize(integer ? 0 : count);
-        for (size_t i = 0; i < count; i++) {
-            const core::DmlRow& row = *unit.rows[first + i];
+    }
+    arrays_.resize(parameters_.size());
+    for (size_t i = 0; i < count; i++) {
+        const core::DmlRow& row = *unit.rows[first + i];
+        for (size_t p = 0; p < parameters_.size(); p++) {
+            const uint16_t source = parameters_[p].column->source;
             const bool before =
-                !row.before.empty() &&
-                (row.after.empty() || row.before[column.source].state != core::ValueState::Unknown);
-            const auto& value =
-                old && before ? row.before[column.source] : row.after[column.source];
-            const Arg arg = read_value(column.rule, value, arena);
-            array.indicators[i] = arg.null ? 1 : 0;
-            if (!integer) {
-                array.texts[i] = arg.text.data() == nullptr ? "" : arg.text.data();
-                array.lengths[i] = arg.text.size();
-                continue;
-            }
-            array.integers[i] = 0;
-            if (arg.null) {
-                continue;
-            }
-            const char* end = arg.text.data() + arg.text.size();
-            std::from_chars_result read{};
-            if (array.is_unsigned) {
-                uint64_t number = 0;
-                read = std::from_chars(arg.text.data(), end, number);
-                array.integers[i] = static_cast<int64_t>(number);
-            } else {
-                read = std::from_chars(arg.text.data(), end, array.integers[i]);
-            }
-            if (read.ec != std::errc() || read.ptr != end) {
+                parameters_[p].old && !row.before.empty() &&
+                (row.after.empty() || row.before[source].state != core::ValueState::Unknown);
+            const core::DmlValue& value = before ? row.before[source] : row.after[source];
+            if (!put(arrays_[p], i, read_value(parameters_[p].column->rule, value, arena))) {
                 return false;
             }
         }
-        return true;
-    };
-    for (const uint16_t i : unit.shape->columns) {
-        if (!add(plan.columns[i], false)) {
-            return false;
-        }
     }
-    for (const PlanColumn& column : plan.key) {
-        if (unit.kind != OpKind::Insert && !add(column, true)) {
-            return false;
-        }
-    }
-    arrays_.resize(used);
     return true;
 }
 

@@ -34,6 +34,11 @@ class MysqlTarget : public TargetSession {
     void interrupt() override { session_->interrupt(); }
 
  private:
+    struct Parameter {
+        const PlanColumn* column;
+        bool old;  // the value that the row is found by
+    };
+
     MysqlTarget(std::unique_ptr<client::MysqlSession> session, std::string database)
         : session_(std::move(session)), database_(std::move(database)) {}
 
@@ -53,6 +58,7 @@ class MysqlTarget : public TargetSession {
     Outcome write_blanks_apart(
         const Unit& unit, const Shape& blanks, bool& whole, uint64_t& matched
     );
+    void add_parameter(const PlanColumn& column, bool old, size_t count);
     bool fill(const Unit& unit, size_t first, size_t count, Arena& arena);
     Outcome describe_columns(const std::string& place, TargetTable& table);
     Outcome describe_keys(const std::string& place, TargetTable& table);
@@ -61,8 +67,9 @@ class MysqlTarget : public TargetSession {
     std::string database_;  // the url's
     // Geometries by a function; a lenient session warns of little that it cuts off.
     bool oceanbase_ = false;
-    size_t packet_ = size_t{4} << 20;  // bytes of a statement
-    std::vector<client::SqlArray> arrays_;
+    size_t packet_ = size_t{4} << 20;       // bytes of a statement
+    std::vector<client::SqlArray> arrays_;  // of the statement's parameters
+    std::vector<Parameter> parameters_;
 };
 
 }  // namespace obcanal::adapter::rdb

@@ -44,6 +44,7 @@ class Fault:
 
     def __init__(self, run, rng):
         self.run, self.rng, self.proxy, self.counts, self.number = run, rng, run.proxy, {}, 0
+        self.seconds = {}
 
     def names(self):
         names = ["adapter_kill", "adapter_stop", "target_kill", "cut_connect", "cut_execute", "cut_commit", "lost_answer", "cut_all",
@@ -55,7 +56,9 @@ class Fault:
     def happen(self, name):
         self.number += 1
         self.counts[name] = self.counts.get(name, 0) + 1
+        start = time.monotonic()
         getattr(self, name)()
+        self.seconds[name] = round(self.seconds.get(name, 0) + time.monotonic() - start, 1)
 
     def adapter_kill(self):
         self.run.adapter.kill()
@@ -91,11 +94,13 @@ class Fault:
             run.target.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name='obcanal-adapter'")
 
     def cut(self, kind, count=1, skip=0):
-        before = self.proxy.came(kind)
+        """The source goes on changing rows until it has come, whatever is left of the cycle's statements."""
+        before, end = self.proxy.came(kind), time.monotonic() + 60
         self.proxy.arm(kind, count, skip)
-        end = time.monotonic() + 20
-        while self.proxy.came(kind) < before + count and time.monotonic() < end:
-            time.sleep(0.01)
+        while self.proxy.came(kind) < before + count:
+            if time.monotonic() > end:
+                raise RuntimeError("%s did not come %d times" % (kind, count))
+            self.run.source.sql("USE mytest; INSERT INTO hits VALUES (%d,1) ON DUPLICATE KEY UPDATE n=n+1" % (self.number % 20), False)
         self.proxy.disarm()
 
     def cut_connect(self):
@@ -221,9 +226,9 @@ def main():
         source, target = counted(run, "source"), counted(run, "target")
         if arguments.position and source != target:
             raise RuntimeError("changes of hits: %r at the source, %r applied" % (source, target))
-        print("%s%s, seed %d: %d cycles in %.0f s, %d rows equal, hits %r applied %r, %r" % (
+        print("%s%s, seed %d: %d cycles in %.0f s, %d rows equal, hits %r applied %r, %r, seconds %r" % (
             arguments.target, " position in the target" if arguments.position else "", arguments.seed, arguments.cycles,
-            time.monotonic() - start, rows, source, target, fault.counts), flush=True)
+            time.monotonic() - start, rows, source, target, fault.counts, fault.seconds), flush=True)
 
 
 if __name__ == "__main__":
