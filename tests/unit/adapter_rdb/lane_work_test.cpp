@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <deque>
+
 namespace obcanal::adapter::rdb {
 namespace {
 
@@ -133,6 +135,34 @@ TEST_F(LaneWorkTest, LanesByKeyUnlessRowsBelongTogether) {
         EXPECT_EQ(lane_of(work_.ops.back(), 4, true), lane_of(work_.ops.front(), 4, true));
     }
     EXPECT_EQ(used.size(), 4U);
+}
+
+TEST_F(LaneWorkTest, LanesGetEqualSharesOfNumbersThatFollowEachOther) {
+    std::vector<size_t> shares(3);
+    for (int i = 0; i < 3'000; i++) {
+        const std::string id = std::to_string(100'000'000 + i);
+        add(dmls_.insert(id, "a", "1"));
+        shares[lane_of(work_.ops.back(), 3, false)]++;
+    }
+    for (const size_t share : shares) {
+        EXPECT_GT(share, 850U);
+        EXPECT_LT(share, 1'150U);
+    }
+}
+
+TEST_F(LaneWorkTest, ManyKeysThatAllMove) {
+    std::deque<std::string> ids;
+    for (int i = 0; i < 700; i++) {
+        const std::string& from = ids.emplace_back("key " + std::to_string(i));
+        const std::string& to = ids.emplace_back("key " + std::to_string(i + 10'000));
+        add(dmls_.update({from, "a", "1"}, {to, "a", "1"}));
+    }
+    make_units(work_);
+    ASSERT_EQ(work_.units.size(), 2U);
+    EXPECT_EQ(work_.units[0].kind, OpKind::Delete);
+    EXPECT_EQ(work_.units[0].rows.size(), 700U);
+    EXPECT_EQ(work_.units[1].kind, OpKind::Insert);
+    EXPECT_EQ(work_.units[1].rows.size(), 700U);
 }
 
 }  // namespace
