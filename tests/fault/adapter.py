@@ -104,9 +104,8 @@ class Fault:
         self.proxy.disarm()
 
     def cut_connect(self):
-        self.proxy.arm(sql_proxy.CONNECT, 1 + self.rng.randrange(3))
-        self.cut(sql_proxy.EXECUTE)
-        self.proxy.disarm()
+        self.proxy.arm(sql_proxy.EXECUTE)
+        self.cut(sql_proxy.CONNECT, 1 + self.rng.randrange(2))
 
     def cut_execute(self):
         self.cut(sql_proxy.EXECUTE, skip=self.rng.randrange(8))
