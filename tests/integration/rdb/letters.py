@@ -118,22 +118,23 @@ def deadlocks(run):
 
 
 def deadlock(run):
-    """The adapter holds a row of `plain` and waits for one of `pair`, whose holder wants the first: PostgreSQL's and InnoDB's choice falls on
-    the adapter, and it tries again."""
+    """The adapter holds rows of `plain` and waits for one of `pair`, whose holder wants the first: PostgreSQL's and InnoDB's choice falls on
+    the adapter, and it tries again. Of so many rows of `plain` some are in the lane of that of `pair`."""
     plain, pair = run.schema + "plain", run.schema + "pair"
-    run.source.sql("USE mytest; INSERT INTO plain (id,n) VALUES (500,0); INSERT INTO pair VALUES ('dead',1,0)")
+    run.source.sql("USE mytest; INSERT INTO plain (id,n) SELECT seq,0 FROM seq_500_to_519; INSERT INTO pair VALUES ('dead',1,0)")
     run.wait_written()
     tries = run.adapter.text().count("a batch is not written")
     if run.target.family == "mysql":
         # The heavier transaction is spared.
         heavy = "; ".join("INSERT INTO %s (id) VALUES (%d)" % (plain, -1000 - i) for i in range(200))
-        foreign = run.target.session("BEGIN; %s; UPDATE %s SET v=v WHERE a='dead'; SELECT SLEEP(2); UPDATE %s SET n=n WHERE id=500; ROLLBACK" %
+        foreign = run.target.session("BEGIN; %s; UPDATE %s SET v=v WHERE a='dead'; SELECT SLEEP(2);"
+                                     " UPDATE %s SET n=n WHERE id BETWEEN 500 AND 519; ROLLBACK" %
                                      (heavy, pair, plain))
     else:
         foreign = run.target.session("SET deadlock_timeout='1min'; BEGIN; UPDATE %s SET v=v WHERE a='dead'; SELECT pg_sleep(0.5);"
-                                     " SELECT pg_sleep(0.5); UPDATE %s SET n=n WHERE id=500; ROLLBACK" % (pair, plain))
+                                     " SELECT pg_sleep(0.5); UPDATE %s SET n=n WHERE id BETWEEN 500 AND 519; ROLLBACK" % (pair, plain))
     time.sleep(0.3 if run.target.family == "postgres" else 0.7)
-    run.source.sql("USE mytest; BEGIN; UPDATE plain SET n=7 WHERE id=500; UPDATE pair SET v=7 WHERE a='dead'; COMMIT")
+    run.source.sql("USE mytest; BEGIN; UPDATE plain SET n=7 WHERE id BETWEEN 500 AND 519; UPDATE pair SET v=7 WHERE a='dead'; COMMIT")
     run.wait_written()
     expect("the foreign session", foreign.wait(60), 0)
     obcanal.wait_until(lambda: deadlocks(run) > 0, "a deadlock")
