@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
-"""adapter_es.py [--rows N] [--version V] [--threads N]: documents a second of obcanal-adapter into a real Elasticsearch or OpenSearch, from
-what the server has ready, beside the rate at which the same node takes the same bulks made before, by as many connections, in this run.
+"""adapter_es.py [--rows N] [--big N] [--version V] [--threads N]: documents a second of obcanal-adapter into a real Elasticsearch or
+OpenSearch, from what the server has ready, beside the rate at which the same node takes the same bulks made before, by as many
+connections, in this run.
 
-inserts, one UPDATE of every row, orders joined with products whose order changes, the same whose foreign key changes.
-OBCANAL_BIN as ctest sets it; nothing else should run meanwhile.
+inserts, one UPDATE of every row, orders joined with products whose order changes, the same whose foreign key changes; then one UPDATE of
+--big rows while the adapter follows, and the delay after it. CPU of every process of the chain, in microseconds a document (of the node,
+what its own compiler takes apart): all of them share this machine, so what the chain costs beside the node is what it stays below the
+canned rate; "room" is the ratio that would be reached if no processor were ever idle. OBCANAL_BIN as ctest sets it; nothing else should
+run meanwhile.
 """
 import argparse
 import http.client
@@ -23,6 +27,10 @@ FIELDS = {"order_id": "long", "order_date": "date", "customer_name": "keyword", 
 JOIN = """_index: enriched_orders
 _id: _id
 sql: "select o.order_id as _id, o.order_id as order_id, o.order_date, o.customer_name, o.price, o.product_id, o.order_status, p.name as product_name, p.description as product_description from orders o left join products p on o.product_id = p.id"
+"""
+BIG = """_index: big_orders
+_id: _id
+sql: "select b.id as _id, b.id as n, b.note, b.price from big b"
 """
 PLAIN = """_index: plain_orders
 _id: _id
@@ -72,12 +80,33 @@ def bulks(documents, action, index, size=1000):
     return made
 
 
+def cpu_seconds(pid, path="stat"):
+    with open("/proc/%d/%s" % (pid, path), encoding="ascii") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def compiler_seconds(pid):
+    """Of the Java compiler's threads, which do the less the longer the node runs."""
+    total = 0
+    for thread in os.listdir("/proc/%d/task" % pid):
+        try:
+            with open("/proc/%d/task/%s/comm" % (pid, thread), encoding="ascii") as file:
+                if "CompilerThre" in file.read():
+                    total += cpu_seconds(pid, "task/%s/stat" % thread)
+        except OSError:
+            pass  # it has ended
+    return total
+
+
 class Bench:
     def __init__(self, scratch, arguments):
         self.rows, self.connections, self.missed = arguments.rows, arguments.threads, []
+        self.arguments = arguments
         self.es = Elasticsearch(scratch, arguments.version, heap="1g").start()
-        for index in ("plain_orders", "enriched_orders", "canned"):
+        for index in ("plain_orders", "enriched_orders", "canned", "warm"):
             self.es.create(index, properties(arguments.version))
+        self.warm_up()
         self.run = Run(scratch, arguments.version, {"plain": PLAIN}, es=self.es, batch=arguments.batch,
                        properties={"threads": str(arguments.threads)})
         self.run.sql("CREATE TABLE orders (order_id int PRIMARY KEY, order_date datetime, customer_name varchar(40), price decimal(10,5),"
@@ -87,6 +116,27 @@ class Bench:
         self.run.adapter.start()
         self.run.wait_written()
 
+    def warm_up(self):
+        """So that the node's compiler has seen bulks before the first figure, ours or the canned one."""
+        documents = {str(i): {"order_id": i, "order_date": "2024-01-02T03:04:05+08:00", "customer_name": "customer %d" % (i % 977),
+                              "price": i / 7, "product_id": i % 1000, "order_status": bool(i % 2)} for i in range(100000)}
+        for action in ("index", "index", "update", "index", "update", "index"):
+            canned(self.es, bulks(documents, action, "warm"), self.connections)
+        self.es.ask("DELETE", "/warm")
+
+    def cpu(self):
+        with open(os.path.join(self.run.source.data, "mariadbd.pid"), encoding="ascii") as file:
+            source = int(file.read())
+        pids = {"source": source, "server": self.run.server.process.pid, "adapter": self.run.adapter.process.pid, "node": self.es.pid}
+        seconds = {name: cpu_seconds(pid) for name, pid in pids.items()}
+        seconds["compiler"] = compiler_seconds(self.es.pid)
+        seconds["node"] -= seconds["compiler"]
+        return seconds
+
+    def spent(self, before, rows):
+        """Microseconds a document, by process."""
+        return {name: (after - before[name]) * 1e6 / rows for name, after in self.cpu().items()}
+
     def measure(self, name, sql, action, sources, fields=None):
         """The SQL while the adapter is switched off, then the time until its last document is there."""
         adapter = self.run.adapter
@@ -95,10 +145,11 @@ class Bench:
         self.run.marks += 1
         self.run.sql("INSERT INTO marker VALUES (%d)" % self.run.marks)
         time.sleep(3)  # the server reads ahead; not measured
-        start = time.monotonic()
+        before, start = self.cpu(), time.monotonic()
         adapter.ask("PUT", "/syncSwitch/example/on")
         obcanal.wait_until(lambda: self.es.get("marker", str(self.run.marks)), lambda: adapter.text()[-3000:], 1800)
-        rate = self.rows / (time.monotonic() - start)
+        took = time.monotonic() - start
+        rate, ours = self.rows / took, self.spent(before, self.rows)
         # The mark may be there before others of its batch; a few, too few for the rate.
         self.run.wait_written()
         documents = self.es.documents(sources)
@@ -106,13 +157,21 @@ class Bench:
             raise RuntimeError("%d documents instead of %d" % (len(documents), self.rows))
         if fields:
             documents = {key: {field: value[field] for field in fields} for key, value in documents.items()}
-        best = self.rows / canned(self.es, bulks(documents, action, "canned"), self.connections)
+        bodies = bulks(documents, action, "canned")
+        before, itself = self.cpu(), time.process_time()
+        best = self.rows / canned(self.es, bodies, self.connections)
+        theirs = {name: value for name, value in self.spent(before, self.rows).items() if name in ("node", "compiler")}
+        theirs["sender"] = (time.process_time() - itself) * 1e6 / self.rows
         wanted = 10000 if "foreign" in name else 3 * JAVA[name]
         reached = rate >= 0.7 * best and rate >= wanted
         if not reached:
             self.missed.append(name)
         print("%-28s %8.0f docs/s   canned %8.0f   ratio %.2f (0.70)   %.1fx Java, %d docs/s to reach%s" %
               (name, rate, best, rate / best, rate / JAVA[name], wanted, "" if reached else "  MISSED"), flush=True)
+        print("    us/doc: %s = %.1f of %.1f; canned: %s = %.1f of %.1f; room %.2f" % (
+            ", ".join("%s %.1f" % one for one in ours.items()), sum(ours.values()), os.cpu_count() * 1e6 / rate,
+            ", ".join("%s %.1f" % one for one in theirs.items()), sum(theirs.values()), os.cpu_count() * 1e6 / best,
+            sum(theirs.values()) / sum(ours.values())), flush=True)
 
     def all(self):
         self.measure("inserts", "INSERT INTO orders SELECT seq, '2024-01-02 03:04:05', concat('customer ', seq %% 977), seq / 7, 1 + seq %% 1000,"
@@ -127,12 +186,50 @@ class Bench:
         self.measure("join, changed order", "UPDATE orders SET price = price + 1", "update", "enriched_orders", ["price"])
         self.measure("join, changed foreign key", "UPDATE orders SET product_id = 1 + (product_id + 6) % 1000", "update", "enriched_orders",
                      ["product_id", "product_name", "product_description"])
+        if self.arguments.big:
+            self.big(self.arguments.big)
         return not self.missed
+
+    def big(self, rows):
+        """One UPDATE of so many rows while the adapter follows, and how far behind it is afterwards."""
+        kinds = properties(self.arguments.version)
+        self.es.create("big_orders", {"n": {"type": "long"}, "note": {"type": "keyword"}, "price": kinds["price"]})
+        self.run.sql("SET sql_log_bin = 0; CREATE TABLE big (id int PRIMARY KEY, note varchar(40), price decimal(10,5));"
+                     "INSERT INTO big SELECT seq, 'first', seq / 7 FROM seq_1_to_%d" % rows)
+        adapter = self.run.adapter
+        self.run.map("big", BIG)
+        obcanal.wait_until(lambda: "count" in adapter.get("/count/es/big.yml"), "the mapping to be taken over")
+        status, reply = adapter.ask("POST", "/etl/es/big.yml")
+        if status != 200 or '"succeeded":true' not in reply:
+            raise RuntimeError("full load: %d %s" % (status, reply))
+        self.run.wait_written()
+        before, rss = self.cpu(), adapter.rss_kib("VmRSS")
+        self.run.sql("UPDATE big SET note = 'second', price = price + 1")
+        start = time.monotonic()
+        self.run.wait_written(3600)
+        took = time.monotonic() - start
+        ours = self.spent(before, rows)
+        delays = []
+        for _ in range(5):
+            start = time.monotonic()
+            self.run.mark(60)
+            delays.append(time.monotonic() - start)
+        self.es.ask("POST", "/big_orders/_refresh")
+        changed = self.es.ask("GET", "/big_orders/_count", {"query": {"term": {"note": "second"}}})["count"]
+        good = changed == rows and max(delays) < 1
+        if not good:
+            self.missed.append("big UPDATE")
+        print("one UPDATE of %d rows: all written %.1f s after its commit (%.0f docs/s), %d changed; delay then %.2f s at most (1.00); peak RSS"
+              " of the adapter %d MB, %d MB before, of the server %d MB%s" % (
+                  rows, took, rows / took, changed, max(delays), adapter.rss_kib("VmHWM") // 1024, rss // 1024,
+                  self.run.server.rss_kib("VmHWM") // 1024, "" if good else "  MISSED"), flush=True)
+        print("    us/doc: %s = %.1f" % (", ".join("%s %.1f" % one for one in ours.items()), sum(ours.values())), flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=200000)
+    parser.add_argument("--big", type=int, default=1000000)
     parser.add_argument("--version", default="opensearch")
     parser.add_argument("--threads", type=int, default=3)
     parser.add_argument("--batch", type=int, default=5000)
