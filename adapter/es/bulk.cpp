@@ -22,6 +22,10 @@ constexpr std::chrono::milliseconds kSlow = 3s;
 constexpr std::chrono::milliseconds kFast = 500ms;
 // Two bulks of so many are no faster than one.
 constexpr size_t kLeastShare = 100;
+// While more come, a bulk waits until it has as many: each one costs the server a write to its
+// disk.
+constexpr size_t kGoodShare = 1'000;
+constexpr std::chrono::hours kLong{24};
 
 void append_sized(std::string& to, const std::string& text) {
     to += std::to_string(text.size());
@@ -77,6 +81,7 @@ bool BulkWave::add(const DocumentTarget& target, const DocumentChange& change) {
         }
         return true;
     }
+    if (found->second < taken_) return false;
     BulkOp& op = ops_[found->second];
     // Another mapping's fields, or fields of a document that is deleted before: another action.
     if (op.target != &target) return false;
@@ -100,9 +105,16 @@ bool BulkWave::add(const DocumentTarget& target, const DocumentChange& change) {
     return true;
 }
 
+const std::vector<DocumentChange>& BulkWave::keep(std::vector<DocumentChange> changes) {
+    kept_.push_back(std::move(changes));
+    return kept_.back();
+}
+
 void BulkWave::clear() {
     ops_.clear();
     by_document_.clear();
+    taken_ = 0;
+    if (kept_.size() > 1) kept_.erase(kept_.begin(), kept_.end() - 1);
 }
 
 // -- BulkSize
@@ -131,14 +143,10 @@ Bulk::Bulk(EsClient& client, size_t connections, Executor strand, BulkCounts& co
       connections_(std::max<size_t>(connections, 1)),
       strand_(strand),
       counts_(counts),
-      wake_(strand) {}
-
-// What the lanes of one send() share.
-struct Bulk::Round {
-    std::vector<BulkOp>* ops = nullptr;
-    size_t next = 0;  // op that no lane has taken
-    Result<void> result;
-};
+      lanes_(strand),
+      wake_(strand),
+      fed_(strand),
+      room_(strand) {}
 
 // Microseconds of the clock, and never the same or less: a request that was given up, and arrives
 // after all, carries less than all that was written since.
@@ -149,9 +157,9 @@ uint64_t Bulk::next_version() {
 
 Awaitable<void> Bulk::pause(std::chrono::milliseconds time) {
     const SteadyTime until = steady_now() + time;
-    while (!stopped_ && steady_now() < until) {
+    while (!stopped_ && round_->result && steady_now() < until) {
         wake_.arm();
-        if (stopped_) co_return;
+        if (stopped_ || !round_->result) co_return;
         co_await wake_.wait(until);
     }
 }
@@ -159,24 +167,73 @@ Awaitable<void> Bulk::pause(std::chrono::milliseconds time) {
 void Bulk::stop() {
     stopped_ = true;
     wake_.notify();
+    fed_.notify();
+    room_.notify();
 }
 
-Awaitable<Result<void>> Bulk::send(std::vector<BulkOp>* ops) {
-    if (ops->empty()) co_return Result<void>();
-    Round round;
-    round.ops = ops;
-    const size_t lanes = std::clamp<size_t>(ops->size() / kLeastShare, size_t{1}, connections_);
-    if (lanes == 1) {
-        co_await run_lane(&round);
-    } else {
-        TaskGroup group(strand_);
-        for (size_t i = 0; i < lanes; ++i) group.spawn(strand_, run_lane(&round));
-        co_await group.wait_for_all();
+void Bulk::begin(BulkWave* wave, size_t lanes) {
+    round_ = std::make_unique<Round>();
+    round_->wave = wave;
+    for (size_t i = 0; i < lanes; ++i) lanes_.spawn(strand_, run_lane());
+}
+
+Awaitable<Result<void>> Bulk::feed(BulkWave* wave) {
+    if (!round_) begin(wave, connections_);
+    OBC_ASSERT(round_->wave == wave);
+    fed_.notify();
+    while (round_->result && !stopped_ && wave->waiting() >= 2 * kGoodShare) {
+        room_.arm();
+        const SteadyTime until = steady_now() + kLong;
+        co_await room_.wait(until);
     }
-    co_return round.result;
+    if (stopped_) co_return Error{Errc::Stopped, Retry::Never, "stopped"};
+    co_return round_->result;
 }
 
-Awaitable<void> Bulk::run_lane(Round* round) {
+Awaitable<Result<void>> Bulk::finish(BulkWave* wave) {
+    if (wave->empty()) co_return Result<void>();
+    if (!round_) {
+        begin(wave, std::clamp<size_t>(wave->waiting() / kLeastShare, size_t{1}, connections_));
+    }
+    OBC_ASSERT(round_->wave == wave);
+    round_->open = false;
+    fed_.notify();
+    co_await lanes_.wait_for_all();
+    const std::unique_ptr<Round> round = std::move(round_);
+    co_return round->result;
+}
+
+Awaitable<void> Bulk::abandon() {
+    if (!round_) co_return;
+    if (round_->result) round_->result = Error{Errc::Stopped, Retry::Never, "abandoned"};
+    fed_.notify();
+    wake_.notify();
+    co_await lanes_.wait_for_all();
+    round_.reset();
+}
+
+// Of the ops that wait, how many a lane takes now.
+size_t Bulk::share() const {
+    const size_t waiting = round_->wave->waiting();
+    const size_t most = std::min(waiting, size_.actions());
+    const size_t even = (waiting + connections_ - 1) / connections_;
+    if (!round_->open) return std::min(most, std::max(kLeastShare, even));
+    const size_t good = std::min(kGoodShare, size_.actions());
+    return waiting < good ? 0 : std::min(most, std::max(good, even));
+}
+
+Awaitable<void> Bulk::run_lane() {
+    co_await work_lane();
+    // Whoever waits has to know of an Error.
+    room_.notify();
+    if (!round_->result) {
+        fed_.notify();
+        wake_.notify();
+    }
+}
+
+Awaitable<void> Bulk::work_lane() {
+    Round* const round = round_.get();
     std::vector<BulkOp*> pending;
     std::chrono::milliseconds backoff = kFirstPause;
     SteadyTime moved = steady_now();
@@ -186,13 +243,18 @@ Awaitable<void> Bulk::run_lane(Round* round) {
         }
         if (!round->result) co_return;
         if (pending.empty()) {
-            const size_t left = round->ops->size() - round->next;
-            if (left == 0) co_return;
-            const size_t share = std::max(kLeastShare, (left + connections_ - 1) / connections_);
-            const size_t count = std::min({left, share, size_.actions()});
-            for (size_t i = 0; i < count; ++i) {
-                pending.push_back(&(*round->ops)[round->next++]);
+            fed_.arm();
+            if (stopped_) continue;
+            const size_t count = share();
+            if (count == 0 && !round->open) co_return;
+            if (count == 0) {
+                const SteadyTime until = steady_now() + kLong;
+                co_await fed_.wait(until);
+                moved = steady_now();
+                continue;
             }
+            for (size_t i = 0; i < count; ++i) pending.push_back(round->wave->take());
+            room_.notify();
         }
         const Result<bool> sent = co_await send_some(&pending);
         if (!sent) {

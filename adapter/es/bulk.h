@@ -9,10 +9,12 @@
 #include "adapter/es/document_text.h"
 #include "adapter/es/es_client.h"
 #include "protocol/net/notifier.h"
+#include "protocol/net/task_group.h"
 
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -47,17 +49,24 @@ struct BulkOp {
     const std::string& routing() const { return changes.back()->routing; }
 };
 
-// Changes of one document become one op.
+// Ops on their way. Changes of one document become one op as long as it has not left.
 class BulkWave {
  public:
     // False: what is in the wave has to be written before it.
     bool add(const DocumentTarget& target, const DocumentChange& change);
-    std::vector<BulkOp>& ops() { return ops_; }
+    // Changes to be added: they stay where they are, the last ones beyond clear().
+    const std::vector<DocumentChange>& keep(std::vector<DocumentChange> changes);
+    std::deque<BulkOp>& ops() { return ops_; }
     bool empty() const { return ops_.empty(); }
+    // Ops that nobody has taken yet.
+    size_t waiting() const { return ops_.size() - taken_; }
+    BulkOp* take() { return &ops_[taken_++]; }
     void clear();
 
  private:
-    std::vector<BulkOp> ops_;
+    std::deque<BulkOp> ops_;
+    std::deque<std::vector<DocumentChange>> kept_;
+    size_t taken_ = 0;
     std::unordered_map<std::string, size_t> by_document_;
 };
 
@@ -96,15 +105,28 @@ class Bulk {
  public:
     Bulk(EsClient& client, size_t connections, Executor strand, BulkCounts& counts);
 
-    // When it returns without Error, the outcome of every op is Done, Missing or Refused.
-    Awaitable<Result<void>> send(std::vector<BulkOp>* ops);
+    // Begins to send the wave's ops, more of which may come; returns when there is room for them.
+    Awaitable<Result<void>> feed(BulkWave* wave);
+    // Sends the rest. When it returns without Error, the outcome of every op is Done, Missing or
+    // Refused; in any case nothing of the wave is under way any more.
+    Awaitable<Result<void>> finish(BulkWave* wave);
+    // After feed(): nothing of the wave is under way any more, whatever has become of it.
+    Awaitable<void> abandon();
     // Any thread.
     void stop();
 
  private:
-    struct Round;
+    // What the lanes share from the first feed() or finish() of a wave on.
+    struct Round {
+        BulkWave* wave = nullptr;
+        bool open = true;  // more may be added
+        Result<void> result;
+    };
 
-    Awaitable<void> run_lane(Round* round);
+    void begin(BulkWave* wave, size_t lanes);
+    size_t share() const;
+    Awaitable<void> run_lane();
+    Awaitable<void> work_lane();
     // Sends the first of `pending`, as many as fit, and takes those out that are settled. True: it
     // has got further.
     Awaitable<Result<bool>> send_some(std::vector<BulkOp*>* pending);
@@ -123,7 +145,11 @@ class Bulk {
     const Executor strand_;
     BulkCounts& counts_;
     BulkSize size_;
-    Notifier wake_;
+    std::unique_ptr<Round> round_;
+    TaskGroup lanes_;
+    Notifier wake_;            // who pauses
+    Notifier fed_;             // lanes that have nothing to do
+    Notifier room_;            // who feeds them
     uint64_t version_ = 0;     // the last one given to a document
     bool look_first_ = false;  // what is to be made is mostly there
     std::atomic<bool> stopped_{false};

@@ -13,6 +13,10 @@ namespace {
 
 // Between two looks at an index of which a field is not known.
 constexpr std::chrono::milliseconds kLookPeriod{3'000};
+// As many are worth to begin with, while more may come.
+constexpr size_t kFeedOps = 1'000;
+// Documents of which what they are made of is held at once.
+constexpr size_t kWaveOps = 20'000;
 
 core::RefusedChange refused(const DocumentChange& change, std::string cause) {
     core::RefusedChange letter;
@@ -197,25 +201,55 @@ Awaitable<Result<void>> EsWriter::write(const core::DmlBatch& batch) {
 
 Awaitable<Result<void>> EsWriter::write_batch(const core::DmlBatch* batch) {
     planner_.begin(*batch);
+    BulkWave wave;
+    Result<void> done = co_await write_blocks(&wave);
+    done = co_await end_wave(&wave, std::move(done));
+    co_return done;
+}
+
+Awaitable<Result<void>> EsWriter::write_blocks(BulkWave* wave) {
     for (;;) {
         std::vector<DocumentChange> changes;
         const Result<bool> more = co_await planner_.next(changes);
         if (!more) co_return more.error();
-        if (!*more) break;
-        Result<void> written = co_await write_changes(&changes);
+        if (!*more) co_return Result<void>();
+        const std::vector<DocumentChange>& kept = wave->keep(std::move(changes));
+        Result<void> written = co_await add_changes(&kept, wave);
+        if (!written) co_return written;
+        // What they are made of can go.
+        if (wave->ops().size() >= kWaveOps) written = co_await flush(wave);
         if (!written) co_return written;
     }
-    co_return Result<void>();
 }
 
 Awaitable<Result<void>> EsWriter::write_changes(const std::vector<DocumentChange>* changes) {
     BulkWave wave;
+    Result<void> done = co_await add_changes(changes, &wave);
+    done = co_await end_wave(&wave, std::move(done));
+    co_return done;
+}
+
+// Writes what is left in the wave, or leaves it alone after an Error.
+Awaitable<Result<void>> EsWriter::end_wave(BulkWave* wave, Result<void> done) {
+    if (done) co_return co_await flush(wave);
+    co_await bulk_.abandon();
+    co_return done;
+}
+
+Awaitable<Result<void>> EsWriter::add_changes(
+    const std::vector<DocumentChange>* changes, BulkWave* wave
+) {
     for (const DocumentChange& change : *changes) {
         if (!only_task_.empty() && change.plan->task->task != only_task_) continue;
-        Result<void> written = co_await write_change(&change, &wave);
+        const auto known = targets_.find(change.plan);
+        const bool plain = !parks(change) && !change.plan->by_pk &&
+                           change.kind != ChangeKind::Truncate && known != targets_.end();
+        if (plain && wave->add(*known->second, change)) continue;
+        Result<void> written = co_await write_change(&change, wave);
         if (!written) co_return written;
     }
-    co_return co_await flush(&wave);
+    if (wave->waiting() < kFeedOps) co_return Result<void>();
+    co_return co_await bulk_.feed(wave);
 }
 
 bool EsWriter::parks(const DocumentChange& change) const {
@@ -253,7 +287,7 @@ Awaitable<Result<void>> EsWriter::flush(BulkWave* wave) {
 
 // `missing`: updates that found no document.
 Awaitable<Result<void>> EsWriter::send(BulkWave* wave, std::vector<DocumentChange>* missing) {
-    Result<void> sent = co_await bulk_.send(&wave->ops());
+    Result<void> sent = co_await bulk_.finish(wave);
     if (!sent) co_return sent;
     std::vector<BulkOp> refused;
     for (BulkOp& op : wave->ops()) {

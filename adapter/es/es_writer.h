@@ -36,6 +36,8 @@ class EsWriter : public core::Writer {
 
     Awaitable<Result<void>> open() override;
     Awaitable<Result<void>> write(const core::DmlBatch& batch) override;
+    // Bulks are shared out by document, however many come.
+    size_t part_rows(size_t) const override { return SIZE_MAX; }
     Awaitable<void> refresh() override;
     Awaitable<void> close() override;
     bool has_task(const std::string& task) const override;
@@ -63,7 +65,10 @@ class EsWriter : public core::Writer {
 
     void load_mappings();
     Awaitable<Result<void>> write_batch(const core::DmlBatch* batch);
+    Awaitable<Result<void>> write_blocks(BulkWave* wave);
     Awaitable<Result<void>> write_changes(const std::vector<DocumentChange>* changes);
+    Awaitable<Result<void>> end_wave(BulkWave* wave, Result<void> done);
+    Awaitable<Result<void>> add_changes(const std::vector<DocumentChange>* changes, BulkWave* wave);
     Awaitable<Result<void>> write_change(const DocumentChange* change, BulkWave* wave);
     Awaitable<Result<void>> flush(BulkWave* wave);
     Awaitable<Result<void>> send(BulkWave* wave, std::vector<DocumentChange>* missing);

@@ -101,6 +101,33 @@ TEST(BulkWave, OtherRoutingAndOtherMappingsComeAfterIt) {
     EXPECT_FALSE(wave.add(second.target, of_another));
 }
 
+TEST(BulkWave, WhatHasLeftTakesNothingMore) {
+    Made made;
+    const DocumentChange first = made.change(ChangeKind::Whole, "1");
+    const DocumentChange second = made.change(ChangeKind::Whole, "2");
+    BulkWave wave;
+    EXPECT_TRUE(wave.add(made.target, first));
+    EXPECT_TRUE(wave.add(made.target, second));
+    EXPECT_EQ(wave.take()->id(), "1");
+    EXPECT_EQ(wave.waiting(), 1u);
+    EXPECT_FALSE(wave.add(made.target, first));
+    EXPECT_TRUE(wave.add(made.target, second));
+    EXPECT_EQ(wave.ops().size(), 2u);
+    wave.clear();
+    EXPECT_EQ(wave.waiting(), 0u);
+    EXPECT_TRUE(wave.add(made.target, first));
+}
+
+TEST(BulkWave, KeepsTheChangesThatAreBeingAdded) {
+    Made made;
+    BulkWave wave;
+    wave.keep({made.change(ChangeKind::Whole, "1")});
+    const std::vector<DocumentChange>& kept = wave.keep({made.change(ChangeKind::Whole, "2")});
+    wave.clear();
+    ASSERT_EQ(kept.size(), 1u);
+    EXPECT_EQ(kept[0].id, "2");
+}
+
 TEST(DocumentText, RelationsStandInWholeDocumentsOnly) {
     Made made;
     made.task.relations = {{"customer_order", "order", "customer_id"}};
