@@ -181,8 +181,9 @@ Awaitable<Result<void>> Bulk::feed(BulkWave* wave) {
     if (!round_) begin(wave, connections_);
     OBC_ASSERT(round_->wave == wave);
     fed_.notify();
-    while (round_->result && !stopped_ && wave->waiting() >= 2 * kGoodShare) {
+    for (;;) {
         room_.arm();
+        if (!round_->result || stopped_ || wave->waiting() < 2 * kGoodShare) break;
         const SteadyTime until = steady_now() + kLong;
         co_await room_.wait(until);
     }
