@@ -188,11 +188,12 @@ void BatchWork::set_plans(const std::vector<const MappingPlan*>& plans) {
     }
 }
 
-void BatchWork::clear() {
+void BatchWork::clear(const std::set<std::string>& replaced) {
     for (PlanWork& work : works_) {
         const MappingPlan* plan = work.plan;
         work = {};
         work.plan = plan;
+        work.replaces = replaced.contains(plan->task->task);
     }
     for (auto& [name, uses] : uses_) {
         for (Use& use : uses) use.forms.resize(std::min(use.forms.size(), kForms));
@@ -348,6 +349,7 @@ void BatchWork::add_update(PlanWork& work, Key key, const Row& row) {
         select = select || column.use->select;
     }
     if (changed.none() && !select) return;
+    if (work.replaces) return add_insert(work, std::move(key), row);
     const bool direct = !reread && row.form.unique && plan.row_is_document && plan.id_is_column &&
                         plan.parent_is_column;
     if (!direct) return add_read(work, std::move(key), select, changed, row);
@@ -419,8 +421,10 @@ void BatchWork::truncate(PlanWork& work, const TableUse& use, const Dml& dml) {
     if (!work.plan->task->apply_truncate) return;
     if (use.source == 0) {
         const MappingPlan* plan = work.plan;
+        const bool replaces = work.replaces;
         work = {};
         work.plan = plan;
+        work.replaces = replaces;
         work.truncate = true;
         work.truncated = {&dml, 0};
         return;

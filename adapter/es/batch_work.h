@@ -14,6 +14,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -52,6 +53,7 @@ struct ParentWork {
 
 struct PlanWork {
     const MappingPlan* plan = nullptr;
+    bool replaces = false;  // documents are always written whole
     bool truncate = false;  // first of all
     bool refresh = false;   // then all documents are read back: a joined table was emptied
     FieldSet refreshed;
@@ -101,7 +103,8 @@ class BatchWork {
     // An Error names the table and what its rows lack. `only_task`: empty, or the one that takes
     // it.
     Result<void> collect(const core::DmlBatch& batch);
-    void clear();
+    // `replaced`: tasks whose documents are always written whole.
+    void clear(const std::set<std::string>& replaced = {});
 
     std::vector<PlanWork>& works() { return works_; }
 

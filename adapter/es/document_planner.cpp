@@ -52,6 +52,7 @@ struct DocumentPlanner::State {
     TaskGroup running;
     std::vector<const EsTask*> tasks;
     const core::DmlBatch* batch = nullptr;
+    std::set<std::string> replaced;  // tasks whose documents are always written whole
     bool started = false;
     std::atomic<bool> stopping{false};
 
@@ -106,7 +107,7 @@ Result<void> DocumentPlanner::State::put(std::vector<DocumentChange> block) {
 Result<void> DocumentPlanner::State::run_batch() {
     Result<void> planned_now = make_plans();
     if (!planned_now) return planned_now;
-    work.clear();
+    work.clear(replaced);
     Result<void> collected = work.collect(*batch);
     if (!collected) return collected;
     BlockBuilder block([this](std::vector<DocumentChange> changes) {
@@ -204,10 +205,11 @@ Awaitable<Result<void>> DocumentPlanner::open() {
     co_return done;
 }
 
-void DocumentPlanner::begin(const core::DmlBatch& batch) {
+void DocumentPlanner::begin(const core::DmlBatch& batch, std::set<std::string> replaced) {
     State& state = *state_;
     OBC_ASSERT(!state.started);
     state.batch = &batch;
+    state.replaced = std::move(replaced);
     state.ready.clear();
     state.ended = false;
     state.abandoned = false;

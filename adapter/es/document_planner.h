@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,8 +33,9 @@ class DocumentPlanner {
     Awaitable<Result<void>> open();
 
     // A batch: begin(), next() until it says false or fails, and in any case end(), after which
-    // nothing of the batch is used any more.
-    void begin(const core::DmlBatch& batch);
+    // nothing of the batch is used any more. `replaced`: tasks whose documents are always written
+    // whole, never in parts.
+    void begin(const core::DmlBatch& batch, std::set<std::string> replaced);
     // The next changes, at most about a thousand; false: there are no more. Of several changes of a
     // document in one block only the last is left; a later block is newer.
     Awaitable<Result<bool>> next(std::vector<DocumentChange>& to);

@@ -252,12 +252,14 @@ Result<void> DocumentReader::run(const PlanWork& work, BlockBuilder& block) {
         if (!done) return done;
     }
     for (const auto& [use, parents] : work.parents) {
-        Result<void> done = read_parents(plan, use, parents, block);
+        Result<void> done = read_parents(work, use, parents, block);
         if (!done) return done;
     }
     if (work.refresh) {
-        const ChangeKind kind = work.truncate ? ChangeKind::Whole : ChangeKind::Update;
-        Result<void> done = stream(plan, {}, kind, work.refreshed, work.truncated, block);
+        const bool whole = work.truncate || work.replaces;
+        const ChangeKind kind = whole ? ChangeKind::Whole : ChangeKind::Update;
+        const FieldSet fields = work.replaces ? plan.uses.front().fields : work.refreshed;
+        Result<void> done = stream(plan, {}, kind, fields, work.truncated, block);
         if (!done) return done;
     }
     return block.flush();
@@ -372,12 +374,17 @@ Result<void> DocumentReader::add_removed(
 }
 
 Result<void> DocumentReader::read_parents(
-    const MappingPlan& plan, uint32_t use, std::span<const ParentWork> parents, BlockBuilder& block
+    const PlanWork& work, uint32_t use, std::span<const ParentWork> parents, BlockBuilder& block
 ) {
+    const MappingPlan& plan = *work.plan;
+    const ChangeKind kind = work.replaces ? ChangeKind::Whole : ChangeKind::Update;
+    const auto fields_of = [&](const ParentWork& parent) {
+        return work.replaces ? plan.uses.front().fields : parent.changed;
+    };
     // Those that change the same fields, together.
     std::map<std::string, std::vector<const ParentWork*>> groups;
     for (const ParentWork& parent : parents) {
-        groups[(parent.select ? "1" : "0") + parent.changed.to_string()].push_back(&parent);
+        groups[(parent.select ? "1" : "0") + fields_of(parent).to_string()].push_back(&parent);
     }
     for (const auto& [text, group] : groups) {
         for (size_t first = 0; first < group.size(); first += kKeys) {
@@ -389,9 +396,7 @@ Result<void> DocumentReader::read_parents(
             if (latest.select) {
                 done = read_found_keys(plan, condition, latest.cause, block);
             } else {
-                done = stream(
-                    plan, condition, ChangeKind::Update, latest.changed, latest.cause, block
-                );
+                done = stream(plan, condition, kind, fields_of(latest), latest.cause, block);
             }
             if (!done) return done;
         }

@@ -71,10 +71,7 @@ class DocumentReader {
     Result<void> settle_columns(const EsTask& task, MappingSql& sql, SourceReader& source);
     Result<void> await_visible(const PlanWork& work);
     Result<void> read_parents(
-        const MappingPlan& plan,
-        uint32_t use,
-        std::span<const ParentWork> parents,
-        BlockBuilder& block
+        const PlanWork& work, uint32_t use, std::span<const ParentWork> parents, BlockBuilder& block
     );
     Result<void> stream(
         const MappingPlan& plan,

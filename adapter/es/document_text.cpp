@@ -89,6 +89,19 @@ void DocumentText::append_nulls(std::string& to) const {
     to.push_back('}');
 }
 
+bool owns_documents(const MappingPlan& plan, const IndexMapping& index) {
+    const config::EsMapping& mapping = *plan.task;
+    if (mapping.upsert || plan.by_pk || index.hides_fields) return false;
+    return std::ranges::all_of(index.types, [&](const auto& known) {
+        const auto is_it = [&known](const PlanField& field) {
+            return field.written && field.name == known.first;
+        };
+        return std::ranges::any_of(plan.fields, is_it) ||
+               std::ranges::find(mapping.relations, known.first, &config::EsRelation::field) !=
+                   mapping.relations.end();
+    });
+}
+
 namespace {
 
 // Without the closing brace.

@@ -62,6 +62,10 @@ class DocumentText {
     bool has_unknown_ = false;
 };
 
+// Can a whole document take the place of what is there, at any time? Only where nobody else's
+// fields can be in it: as far as the index says, all of them are this mapping's.
+bool owns_documents(const MappingPlan& plan, const IndexMapping& index);
+
 // {"index":{"_index":"i","_id":"1","routing":"r","version":7,"version_type":"external_gte"}} and
 // the line's end. Every action is one that has no effect when it arrives late, of a request that
 // was given up: a whole document and a delete have a version from outside, fields are put into the

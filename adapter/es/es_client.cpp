@@ -24,6 +24,15 @@ std::string_view text_member(const json::value& value, std::string_view name) {
     return text == nullptr ? std::string_view() : std::string_view(*text);
 }
 
+// Does a field that comes with a document become one of the index's, or is refused?
+bool knows_all_fields(const json::value* mappings) {
+    if (mappings == nullptr) return true;
+    const json::value* const enabled = member(*mappings, "enabled");
+    if (enabled != nullptr && *enabled != true && *enabled != "true") return false;
+    const json::value* const dynamic = member(*mappings, "dynamic");
+    return dynamic == nullptr || *dynamic == true || *dynamic == "true" || *dynamic == "strict";
+}
+
 Error bad_reply(std::string what) { return {Errc::BadPacket, Retry::Backoff, std::move(what)}; }
 
 }  // namespace
@@ -94,6 +103,7 @@ Result<IndexMapping> read_index_mapping(
             }
             mappings = found;
         }
+        mapping.hides_fields = mapping.hides_fields || !knows_all_fields(mappings);
         const json::value* const properties =
             mappings == nullptr ? nullptr : member(*mappings, "properties");
         if (properties == nullptr || !properties->is_object()) continue;
@@ -163,7 +173,8 @@ Awaitable<Result<IndexMapping>> EsClient::mapping(std::string index, std::string
 Awaitable<Result<HttpReply>> EsClient::bulk(std::string_view body) {
     HttpCall call;
     call.method = "POST";
-    call.path = "/_bulk?timeout=1m";
+    // What the reply says beyond that is of no use to us, and most of it.
+    call.path = "/_bulk?timeout=1m&filter_path=errors,error,status,items.*.status,items.*.error";
     call.body = body;
     call.content_type = "application/x-ndjson";
     call.timeout = std::chrono::minutes(2);

@@ -31,6 +31,7 @@ struct IndexMapping {
     std::vector<std::string> indexes;                  // behind the name: several of an alias
     std::string written;  // of several the one that is written to; empty: none
     bool is_alias = false;
+    bool hides_fields = false;  // documents may have fields that the index does not know
 
     EsType type_of(std::string_view field) const {
         const auto found = types.find(field);

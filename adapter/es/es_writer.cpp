@@ -80,6 +80,7 @@ void EsWriter::load_mappings() {
     core::log_findings(log_, refreshed.findings);
     if (!refreshed.changed) return;
     targets_.clear();
+    plans_.clear();
     std::vector<const EsTask*> tasks;
     for (const EsTask* const task : mappings_.mappings()) {
         tasks.push_back(task);
@@ -91,6 +92,7 @@ Awaitable<Result<void>> EsWriter::open() {
     load_mappings();
     indexes_.clear();
     targets_.clear();
+    plans_.clear();
     Result<void> connected = co_await client_->connect();
     if (!connected) co_return with_key(std::move(connected).error());
     if (!connected_) {
@@ -136,6 +138,11 @@ Awaitable<Result<void>> EsWriter::look_at_index(std::string index, std::string t
     co_return Result<void>();
 }
 
+std::string EsWriter::type_of(const MappingPlan& plan) const {
+    if (!client_->server().has_types()) return {};
+    return plan.task->type.empty() ? "_doc" : plan.task->type;
+}
+
 Awaitable<Result<const DocumentTarget*>> EsWriter::target_of(const MappingPlan* plan) {
     const auto found = targets_.find(plan);
     if (found != targets_.end()) co_return found->second.get();
@@ -143,9 +150,7 @@ Awaitable<Result<const DocumentTarget*>> EsWriter::target_of(const MappingPlan* 
     target->plan = plan;
     const auto rebuilt = overrides_.find(plan->task->index);
     target->index = rebuilt == overrides_.end() ? plan->task->index : rebuilt->second;
-    if (client_->server().has_types()) {
-        target->type = plan->task->type.empty() ? "_doc" : plan->task->type;
-    }
+    target->type = type_of(*plan);
     if (!indexes_.contains(target->index)) {
         Result<void> looked = co_await look_at_index(target->index, target->type);
         if (!looked) co_return std::move(looked).error();
@@ -154,8 +159,29 @@ Awaitable<Result<const DocumentTarget*>> EsWriter::target_of(const MappingPlan* 
     target->look_index = mapping.written.empty() ? target->index : mapping.written;
     target->text = std::make_unique<DocumentText>(*plan, mapping, options_.zone);
     const DocumentTarget* const made = target.get();
+    plans_.insert_or_assign(plan, target->index);
     targets_.insert_or_assign(plan, std::move(target));
     co_return made;
+}
+
+bool EsWriter::shares_index(const MappingPlan& plan) const {
+    return std::ranges::any_of(mappings_.mappings(), [&plan](const EsTask* other) {
+        return other->task != plan.task->task && other->index == plan.task->index;
+    });
+}
+
+Awaitable<Result<void>> EsWriter::look_at_owned() {
+    owned_.clear();
+    for (const auto& [plan, index] : plans_) {
+        if (plan->task->upsert || plan->by_pk || shares_index(*plan)) continue;
+        const auto known = indexes_.find(index);
+        if (known == indexes_.end() || steady_now() - known->second.at >= kLookPeriod) {
+            Result<void> looked = co_await look_at_index(index, type_of(*plan));
+            if (!looked) co_return looked;
+        }
+        if (owns_documents(*plan, indexes_.at(index).mapping)) owned_.insert(plan->task->task);
+    }
+    co_return Result<void>();
 }
 
 // Ops under way point to them.
@@ -200,7 +226,9 @@ Awaitable<Result<void>> EsWriter::write(const core::DmlBatch& batch) {
 }
 
 Awaitable<Result<void>> EsWriter::write_batch(const core::DmlBatch* batch) {
-    planner_.begin(*batch);
+    Result<void> looked = co_await look_at_owned();
+    if (!looked) co_return looked;
+    planner_.begin(*batch, owned_);
     BulkWave wave;
     Result<void> done = co_await write_blocks(&wave);
     done = co_await end_wave(&wave, std::move(done));

@@ -19,6 +19,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -80,10 +81,14 @@ class EsWriter : public core::Writer {
     Awaitable<Result<void>> truncate(const DocumentTarget* target);
 
     Awaitable<Result<const DocumentTarget*>> target_of(const MappingPlan* plan);
+    std::string type_of(const MappingPlan& plan) const;  // Elasticsearch 6; else empty
     Awaitable<Result<void>> look_at_index(std::string index, std::string type);
     // And what is known of indexes of which a field is not, for another look.
     void forget_targets();
     void retire_targets();
+    // Which tasks' documents no one else has fields in, as their indexes are now.
+    Awaitable<Result<void>> look_at_owned();
+    bool shares_index(const MappingPlan& plan) const;
     bool parks(const DocumentChange& change) const;
 
     // -- es_load.cpp
@@ -121,6 +126,8 @@ class EsWriter : public core::Writer {
     std::map<std::string, KnownIndex> indexes_;
     std::map<const MappingPlan*, std::unique_ptr<DocumentTarget>> targets_;
     std::vector<std::unique_ptr<DocumentTarget>> retired_;  // of this batch
+    std::map<const MappingPlan*, std::string> plans_;       // written before -> their index
+    std::set<std::string> owned_;                           // tasks, see owns_documents()
     std::string only_task_;  // of the batch: a dead letter that is tried again
     core::LoadStore loads_;
     core::LoadProgress progress_;

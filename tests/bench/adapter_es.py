@@ -104,8 +104,11 @@ class Bench:
         self.rows, self.connections, self.missed = arguments.rows, arguments.threads, []
         self.arguments = arguments
         self.es = Elasticsearch(scratch, arguments.version, heap="1g").start()
-        for index in ("plain_orders", "enriched_orders", "canned", "warm"):
-            self.es.create(index, properties(arguments.version))
+        kinds = properties(arguments.version)
+        for index in ("enriched_orders", "canned", "warm"):
+            self.es.create(index, kinds)
+        # Nobody else's fields: documents can be written whole.
+        self.es.create("plain_orders", {name: kind for name, kind in kinds.items() if not name.startswith("product_") or name == "product_id"})
         self.warm_up()
         self.run = Run(scratch, arguments.version, {"plain": PLAIN}, es=self.es, batch=arguments.batch,
                        properties={"threads": str(arguments.threads)})
@@ -137,7 +140,14 @@ class Bench:
         """Microseconds a document, by process."""
         return {name: (after - before[name]) * 1e6 / rows for name, after in self.cpu().items()}
 
-    def measure(self, name, sql, action, sources, fields=None):
+    def canned_rate(self, bodies):
+        """(documents a second, microseconds a document by process)."""
+        before, itself = self.cpu(), time.process_time()
+        rate = self.rows / canned(self.es, bodies, self.connections)
+        spent = {name: value for name, value in self.spent(before, self.rows).items() if name in ("node", "compiler")}
+        return rate, {**spent, "sender": (time.process_time() - itself) * 1e6 / self.rows}
+
+    def measure(self, name, sql, sources, fields=None):
         """The SQL while the adapter is switched off, then the time until its last document is there."""
         adapter = self.run.adapter
         adapter.ask("PUT", "/syncSwitch/example/off")
@@ -155,13 +165,11 @@ class Bench:
         documents = self.es.documents(sources)
         if len(documents) != self.rows:
             raise RuntimeError("%d documents instead of %d" % (len(documents), self.rows))
+        best, theirs = self.canned_rate(bulks(documents, "index", "canned"))
         if fields:
-            documents = {key: {field: value[field] for field in fields} for key, value in documents.items()}
-        bodies = bulks(documents, action, "canned")
-        before, itself = self.cpu(), time.process_time()
-        best = self.rows / canned(self.es, bodies, self.connections)
-        theirs = {name: value for name, value in self.spent(before, self.rows).items() if name in ("node", "compiler")}
-        theirs["sender"] = (time.process_time() - itself) * 1e6 / self.rows
+            # As it would be if only the fields that changed were sent, which costs the node more.
+            parts = {key: {field: value[field] for field in fields} for key, value in documents.items()}
+            as_updates = self.canned_rate(bulks(parts, "update", "canned"))[0]
         wanted = 10000 if "foreign" in name else 3 * JAVA[name]
         reached = rate >= 0.7 * best and rate >= wanted
         if not reached:
@@ -171,20 +179,22 @@ class Bench:
         print("    us/doc: %s = %.1f of %.1f; canned: %s = %.1f of %.1f; room %.2f" % (
             ", ".join("%s %.1f" % one for one in ours.items()), sum(ours.values()), os.cpu_count() * 1e6 / rate,
             ", ".join("%s %.1f" % one for one in theirs.items()), sum(theirs.values()), os.cpu_count() * 1e6 / best,
-            sum(theirs.values()) / sum(ours.values())), flush=True)
+            sum(theirs.values()) / sum(ours.values())) +
+            ("; canned updates of the changed fields %.0f docs/s, ratio %.2f" % (as_updates, rate / as_updates) if fields else ""),
+            flush=True)
 
     def all(self):
         self.measure("inserts", "INSERT INTO orders SELECT seq, '2024-01-02 03:04:05', concat('customer ', seq %% 977), seq / 7, 1 + seq %% 1000,"
-                                " seq %% 2 FROM seq_1_to_%d" % self.rows, "index", "plain_orders")
-        self.measure("one UPDATE", "UPDATE orders SET customer_name = concat(customer_name, '!')", "update", "plain_orders", ["customer_name"])
+                                " seq %% 2 FROM seq_1_to_%d" % self.rows, "plain_orders")
+        self.measure("one UPDATE", "UPDATE orders SET customer_name = concat(customer_name, '!')", "plain_orders", ["customer_name"])
         os.remove(os.path.join(self.run.adapter.conf, "es", "plain.yml"))
         self.run.map("orders", JOIN)
         obcanal.wait_until(lambda: "count" in self.run.adapter.get("/count/es/orders.yml"), "the mapping to be taken over")
         status, reply = self.run.adapter.ask("POST", "/etl/es/orders.yml")
         if status != 200 or '"succeeded":true' not in reply:
             raise RuntimeError("full load: %d %s" % (status, reply))
-        self.measure("join, changed order", "UPDATE orders SET price = price + 1", "update", "enriched_orders", ["price"])
-        self.measure("join, changed foreign key", "UPDATE orders SET product_id = 1 + (product_id + 6) % 1000", "update", "enriched_orders",
+        self.measure("join, changed order", "UPDATE orders SET price = price + 1", "enriched_orders", ["price"])
+        self.measure("join, changed foreign key", "UPDATE orders SET product_id = 1 + (product_id + 6) % 1000", "enriched_orders",
                      ["product_id", "product_name", "product_description"])
         if self.arguments.big:
             self.big(self.arguments.big)

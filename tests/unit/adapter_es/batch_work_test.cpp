@@ -20,9 +20,10 @@ class BatchWorkTest : public testing::Test {
     }
 
     // What is done at once, and what is read back: "read 1 (name)", "role 2 (role_name)".
-    std::vector<std::string> collect(MadePlan& made) {
+    std::vector<std::string> collect(MadePlan& made, const std::set<std::string>& replaced = {}) {
         BatchWork work;
         work.set_plans({&made.plan()});
+        work.clear(replaced);
         const Result<void> done = work.collect(rows_.batch());
         std::vector<std::string> all;
         if (!done) all.push_back(done.error().detail);
@@ -84,6 +85,20 @@ TEST_F(BatchWorkTest, OneTableNeedsNoReading) {
             "Delete 5",
             "Whole 6 _id=6 name=a kind=1 src=x"
         )
+    );
+}
+
+TEST_F(BatchWorkTest, DocumentsThatNobodyElseWritesAreAlwaysWhole) {
+    rows_.update("user", {"2", "a", "2"}, {"2", "b", "2"});
+    rows_.update("user", {"3", "a", "2"}, {"3", "a", "9"});
+    EXPECT_THAT(collect(single_, {"t.yml"}), ElementsAre("Whole 2 _id=2 name=b kind=1 src=x"));
+    EXPECT_THAT(collect(join_, {"t.yml"}), ElementsAre("read whole 2", "read whole 3"));
+    EXPECT_THAT(collect(single_, {"other.yml"}), ElementsAre("Update 2 name=b"));
+    rows_.add(canal::EventType::Truncate, "user").is_ddl = true;
+    single_.task().apply_truncate = true;
+    rows_.update("user", {"4", "a", "2"}, {"4", "b", "2"});
+    EXPECT_THAT(
+        collect(single_, {"t.yml"}), ElementsAre("truncate", "Whole 4 _id=4 name=b kind=1 src=x")
     );
 }
 

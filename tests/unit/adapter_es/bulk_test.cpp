@@ -128,6 +128,27 @@ TEST(BulkWave, KeepsTheChangesThatAreBeingAdded) {
     EXPECT_EQ(kept[0].id, "2");
 }
 
+TEST(DocumentText, DocumentsAreOwnedWhereTheIndexHasNoOtherFields) {
+    Made made;
+    IndexMapping index;
+    EXPECT_TRUE(owns_documents(made.plan, index));
+    index.types = {{"name", EsType::Text}, {"n", EsType::Text}};
+    EXPECT_TRUE(owns_documents(made.plan, index));
+    index.hides_fields = true;
+    EXPECT_FALSE(owns_documents(made.plan, index));
+    index.hides_fields = false;
+    // One of `skips` may be somebody else's as well.
+    index.types.emplace("customer_id", EsType::Text);
+    EXPECT_FALSE(owns_documents(made.plan, index));
+    made.task.relations = {{"customer_id", "order", ""}};
+    EXPECT_TRUE(owns_documents(made.plan, index));
+    index.types.emplace("tags", EsType::Text);
+    EXPECT_FALSE(owns_documents(made.plan, index));
+    index.types.erase("tags");
+    made.task.upsert = true;
+    EXPECT_FALSE(owns_documents(made.plan, index));
+}
+
 TEST(DocumentText, RelationsStandInWholeDocumentsOnly) {
     Made made;
     made.task.relations = {{"customer_order", "order", "customer_id"}};

@@ -120,6 +120,17 @@ TEST(IndexMapping, TypesOfFields) {
     EXPECT_FALSE(six->is_alias);
     EXPECT_EQ(six->type_of("d"), EsType::Date);
     EXPECT_TRUE(read_index_mapping(R"({"i":{"mappings":{}}})", "i", "", false).ok());
+    const auto hides = [](const std::string& more) {
+        const auto read =
+            read_index_mapping(R"({"i":{"mappings":{)" + more + "}}}", "i", "", false);
+        return read.ok() && read->hides_fields;
+    };
+    EXPECT_FALSE(hides(R"("properties":{})"));
+    EXPECT_FALSE(hides(R"("dynamic":"strict")"));
+    EXPECT_FALSE(hides(R"("dynamic":"true")"));
+    EXPECT_TRUE(hides(R"("dynamic":"false")"));
+    EXPECT_TRUE(hides(R"("dynamic":"runtime")"));
+    EXPECT_TRUE(hides(R"("enabled":false)"));
     EXPECT_FALSE(read_index_mapping("[]", "i", "", false).ok());
 }
 
