@@ -202,7 +202,9 @@ def main():
         for task, sql in SHAPES.items():
             columns = run.sql("SET sql_mode='';CREATE TEMPORARY TABLE shape AS %s LIMIT 0;SHOW COLUMNS FROM shape" % sql)
             names[task] = [row[0] for row in columns][1:]
-            es.create(task, {name: {"type": "keyword"} for name in names[task]})
+            # Where there may be fields of others, changes are put into documents; elsewhere they are written whole.
+            others = rng.choice([[], ["of_others"]])
+            es.create(task, {name: {"type": "keyword"} for name in names[task] + others})
         run.adapter.start()
         done, checks, begin = 0, 0, time.monotonic()
         while done < operations:
