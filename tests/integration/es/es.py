@@ -117,7 +117,8 @@ def refused(scratch, version, es, source):
     es.create("numbers", {"name": {"type": "keyword"}})
     letters(run, "retry", "--all")
     obcanal.wait_until(lambda: letters(run, "list") == "", lambda: letters(run, "list") + run.adapter.text()[-3000:])
-    equal("tried again", es.source("numbers", "2"), {"name": 22})
+    # A number or a text: as the index was when the adapter last looked at it.
+    equal("tried again", str(es.source("numbers", "2")["name"]), "22")
 
     # In the way: nothing behind it is written before.
     run.map("numbers", NUMBERS, head="onError: block\n")
