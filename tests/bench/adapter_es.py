@@ -38,6 +38,10 @@ sql: "select o.order_id as _id, o.order_id as order_id, o.order_date, o.customer
 """
 
 
+# As the adapter asks.
+BULK = "/_bulk?timeout=1m&filter_path=errors,error,status,items.*.status,items.*.error"
+
+
 def properties(version):
     scaled = {"type": "double"} if version in ("8", "9") else {"type": "scaled_float", "scaling_factor": 100000}
     return {name: scaled if kind == "scaled_float" else {"type": kind} for name, kind in FIELDS.items()}
@@ -54,7 +58,7 @@ def canned(es, bodies, connections):
                 if not left:
                     return
                 body = left.pop()
-            connection.request("POST", "/_bulk?filter_path=errors", body, {"Content-Type": "application/x-ndjson"})
+            connection.request("POST", BULK, body, {"Content-Type": "application/x-ndjson"})
             reply = json.loads(connection.getresponse().read())
             if reply["errors"]:
                 raise RuntimeError("a canned bulk had errors")
@@ -69,8 +73,9 @@ def canned(es, bodies, connections):
 
 def bulks(documents, action, index, size=1000):
     lines, made = [], []
+    more = {"version": int(time.time() * 1e6), "version_type": "external_gte"} if action == "index" else {}
     for key, source in documents.items():
-        lines.append(json.dumps({action: {"_index": index, "_id": key}}))
+        lines.append(json.dumps({action: {"_index": index, "_id": key, **more}}))
         lines.append(json.dumps(source if action == "index" else {"doc": source}, ensure_ascii=False))
         if len(lines) == 2 * size:
             made.append(("\n".join(lines) + "\n").encode())
