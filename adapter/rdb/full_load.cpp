@@ -46,6 +46,13 @@ Result<std::unique_ptr<TargetSession>> OpenSessions::open_target(const LoadConte
     if (!session) {
         return session;
     }
+    // Tables come one after the other, and rows that others refer to may have come or gone at the
+    // source meanwhile: the stream brings these.
+    if (context.family == SqlFamily::Mysql) {
+        if (const Outcome failed = (*session)->execute("SET SESSION foreign_key_checks=0")) {
+            return Error{Errc::Refused, Retry::Backoff, failed->text};
+        }
+    }
     const std::lock_guard lock(mutex_);
     if (stopped_) {
         return stopped_error();

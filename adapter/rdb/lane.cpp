@@ -247,12 +247,17 @@ Result<void> Lane::write_rows(const LaneWork& work, bool replaying, const std::s
         if (failed->cause == Cause::Lost) {
             return lost(describe_op(op, ""), *failed);
         }
+        // The other row is gone already, or not yet: what this one refers to changes later, too.
+        if (failed->cause == Cause::Reference && passes_over(op, *failed, replaying)) {
+            continue;
+        }
         if (failed->cause == Cause::Again) {
             Error error = lost(describe_op(op, ""), *failed).error();
             error.retry = Retry::Now;
             return error;
         }
-        const bool to_blame = failed->cause == Cause::Duplicate || failed->cause == Cause::Refused;
+        const bool to_blame = failed->cause == Cause::Duplicate ||
+                              failed->cause == Cause::Reference || failed->cause == Cause::Refused;
         if (!parks(work, op) || !to_blame) {
             return lost(describe_op(op, ""), *failed);
         }
@@ -386,7 +391,7 @@ bool Lane::passes_over(const Op& op, const Failure& failed, bool replaying) {
     }
     if (gate_.pass() >= 0) {
         log_.warn(
-            "unique value is taken while changes are written again",
+            "another row is in the way while changes are written again",
             {
                 {"change", describe_op(op, failed.text)},
             }

@@ -25,6 +25,7 @@ constexpr size_t kStatementLimit = size_t{4} << 20;
 constexpr uint32_t kIdle[] = {1007, 1008};
 constexpr uint32_t kApplied[] = {1050, 1051, 1060, 1061, 1091, 1146, 1054};
 constexpr uint32_t kDuplicate[] = {1062, 1022, 1586, 1859};
+constexpr uint32_t kReference[] = {1216, 1217, 1451, 1452};
 constexpr uint32_t kAgain[] = {1213, 1205, 1020, 1317, 3572};
 // Disk and memory (those from 4000 on: OceanBase's), connections, read-only, privileges.
 constexpr uint32_t kUnable[] = {3,    1021, 1026, 1030, 1037, 1038, 1041, 1044, 1045, 1114, 1142,
@@ -65,6 +66,8 @@ Outcome to_outcome(const std::optional<SqlFailure>& failed) {
     } else if (is_one_of(kDuplicate, failed->code)) {
         out.cause = Cause::Duplicate;
         out.constraint = constraint_of(failed->text);
+    } else if (is_one_of(kReference, failed->code)) {
+        out.cause = Cause::Reference;
     } else if (is_one_of(kAgain, failed->code) || failed->state.starts_with("40")) {
         out.cause = Cause::Again;
     } else if (is_one_of(kApplied, failed->code)) {

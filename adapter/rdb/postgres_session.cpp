@@ -45,6 +45,9 @@ Cause cause_of(std::string_view state) {
     if (state == "23505") {
         return Cause::Duplicate;
     }
+    if (state == "23503") {
+        return Cause::Reference;
+    }
     if (state == "42P06") {
         return Cause::Idle;
     }

@@ -17,6 +17,7 @@ enum class Cause : uint8_t {
     Lost,       // the connection; what the last statement did isn't known
     Again,      // deadlock, lock wait: the transaction may be tried again
     Duplicate,  // a unique key
+    Reference,  // a foreign key
     Applied,    // DDL whose effect is there already; of a row: its table or column is gone
     Idle,       // DDL for a database that is there, or gone: nothing to do
     Unable,     // full disk, no memory, read-only, no privilege: no row is to blame

@@ -1,6 +1,7 @@
-"""full_load.py TARGET [--rows N] [--changes N] [--seed S]: full loads of obcanal-adapter from a real MariaDB into TARGET (mariadb,
-5.7, 8.0, seekdb, postgres) while the source goes on changing: afterwards every table equals the source's. Killed within a load, it goes on
-with it; two loads at once are refused; a condition takes what it says; all mappings of a destination are loaded.
+"""full_load.py TARGET [--rows N] [--changes N] [--seed S] [--position]: full loads of obcanal-adapter from a real MariaDB into TARGET (mariadb,
+5.7, 8.0, seekdb, postgres) while the source goes on changing: afterwards every table equals the source's. Killed or stopped within a load, it
+goes on with it; two loads at once are refused; a condition takes what it says; all mappings of a destination are loaded, and a database that is mirrored. --position: the
+position is kept in the target.
 """
 import argparse
 import glob
@@ -24,7 +25,7 @@ def expect(what, got, wanted):
 class LoadRun(Run):
     """A source that has rows before anybody follows its log, and mappings of its tables."""
 
-    def __init__(self, scratch, make, rows):
+    def __init__(self, scratch, make, rows, properties=None):
         self.scratch, self.make, self.marks, self.rows, self.tables = scratch, make, 0, rows, dict(TABLES)
         self.source = live.Database(scratch, "mariadb", name="source").start().user()
         self.target = Postgres(scratch) if make == "postgres" else MysqlFamily(scratch, make)
@@ -41,7 +42,7 @@ class LoadRun(Run):
         self.server = live.server(scratch, self.source).start()
         live.streaming(self.server)
         outer = [{"name": "rdb", "key": "target", "properties": {
-            "jdbc.url": self.target.url(), "jdbc.username": self.target.user, "jdbc.password": "", "threads": "3"}}]
+            "jdbc.url": self.target.url(), "jdbc.username": self.target.user, "jdbc.password": "", "threads": "3", **(properties or {})}}]
         self.adapter = scratch.keep(Adapter(
             scratch.path, {"g1": outer}, {"canal.tcp.server.host": "127.0.0.1:%d" % self.server.port}, password="",
             extra='"canal.conf.srcDataSources": {"src": {"url": "jdbc:mysql://127.0.0.1:%d/mytest", "username": "root", '
@@ -126,8 +127,8 @@ def beside_a_writer(run, arguments):
     print("loaded beside a writer: %s; %d rows equal" % (message, run.check_equal()), flush=True)
 
 
-def killed_within(run):
-    """What was loaded stays, the rest follows by itself; a second load at the same time is refused (golden 98)."""
+def ended_within(run, end):
+    """What was loaded stays, the rest follows by itself; a second load at the same time is refused (golden 98). `end`: kill or stop."""
     run.source.sql(run.changes(3, 200), check=False)
     middle = run.rows // 2
     block = ("BEGIN; INSERT INTO %s (id) VALUES (%d)" % (run.place("plain"), middle), "SELECT 1", "ROLLBACK")
@@ -144,7 +145,7 @@ def killed_within(run):
     expect("figures", 0 < rows < run.rows and run.figures()["total"] > 0 and run.figures()["percent"] > 0, True)
     second = run.load("uniq.yml")
     expect("a second load", (second["succeeded"], "runs already" in second["errorMessage"]), (False, True))
-    run.adapter.kill()
+    getattr(run.adapter, end)()
     loading.join()
     blocker.end()
     kept = run.count("plain")
@@ -154,7 +155,7 @@ def killed_within(run):
     run.wait_written()
     before = [line for line in run.adapter.text(run.adapter.offset).splitlines() if "full load" in line and "before=" in line]
     expect("goes on where it was: %r" % before, any("before=0 " in line for line in before), False)
-    print("killed with %d rows in the target; %d rows equal" % (kept, run.check_equal()), flush=True)
+    print(end + " with %d rows in the target; %d rows equal" % (kept, run.check_equal()), flush=True)
 
 
 def attempt(run, task):
@@ -215,20 +216,53 @@ def by_condition(run):
     print("by condition and with truncate: %d rows equal" % run.check_equal(), flush=True)
 
 
+def mirrored(run):
+    """Every table of the database, those too that have foreign keys to each other."""
+    for path in glob.glob(os.path.join(run.adapter.conf, "rdb", "*.yml")):
+        os.remove(path)
+    run.source.sql("USE mytest; CREATE TABLE parent (id int PRIMARY KEY, n int); CREATE TABLE child (id int PRIMARY KEY, p int,"
+                   "FOREIGN KEY (p) REFERENCES parent (id)); INSERT INTO parent VALUES (1,1),(2,2);"
+                   "INSERT INTO child SELECT seq, 1 + seq % 2 FROM seq_1_to_500")
+    run.adapter.write("rdb/mirror.yml", "destination: example\ngroupId: g1\nouterAdapterKey: target\ndataSourceKey: src\nconcurrent: true\n"
+                      "dbMapping:\n  mirrorDb: true\n  database: mytest\n")
+    answer = {}
+
+    def loaded():
+        answer.update(run.load("mirror.yml", truncate="true"))
+        return answer["succeeded"] or "no mapping" not in answer["errorMessage"]
+    obcanal.wait_until(loaded, lambda: "the mapping: %r" % answer, 60)
+    expect("load of the database: %r" % answer, answer["succeeded"], True)
+    run.wait_written()
+    run.check_equal()
+    # The stream brings, behind the load, rows whose parent is gone by then.
+    run.adapter.ask("PUT", "/syncSwitch/example/off")
+    obcanal.wait_until(lambda: run.adapter.metric("obcanal_adapter_connected") == 0, "the session to end")
+    run.source.sql("USE mytest; INSERT INTO parent VALUES (9,9); INSERT INTO child VALUES (900,9),(901,9),(902,9); DELETE FROM child WHERE p=9"
+                   " AND id<902; UPDATE child SET p=1 WHERE id=902; DELETE FROM parent WHERE id=9; INSERT INTO child VALUES (903,2)")
+    expect("load again", run.load("mirror.yml", truncate="true", restart="true")["succeeded"], True)
+    run.adapter.ask("PUT", "/syncSwitch/example/on")
+    run.wait_written()
+    print("mirrored database: %d rows equal" % run.check_equal(), flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("target")
     parser.add_argument("--rows", type=int, default=26000)
     parser.add_argument("--changes", type=int, default=2500)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--position", action="store_true")
     arguments = parser.parse_args()
     with obcanal.Scratch("full-load-" + arguments.target) as scratch:
-        run = LoadRun(scratch, arguments.target, arguments.rows)
+        run = LoadRun(scratch, arguments.target, arguments.rows, {"canal.adapter.position": "target"} if arguments.position else {})
         run.adapter.start()
         obcanal.wait_until(lambda: run.adapter.metric("obcanal_adapter_connected") == 1, "a session")
         beside_a_writer(run, arguments)
-        killed_within(run)
+        ended_within(run, "kill")
+        ended_within(run, "stop")
         by_condition(run)
+        if run.target.family == "mysql":
+            mirrored(run)
 
 
 if __name__ == "__main__":
