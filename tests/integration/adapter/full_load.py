@@ -1,7 +1,7 @@
-"""full_load.py TARGET [--rows N] [--changes N] [--seed S] [--position]: full loads of obcanal-adapter from a real MariaDB into TARGET (mariadb,
-5.7, 8.0, seekdb, postgres) while the source goes on changing: afterwards every table equals the source's. Killed or stopped within a load, it
-goes on with it; two loads at once are refused; a condition takes what it says; all mappings of a destination are loaded, and a database that is mirrored. --position: the
-position is kept in the target.
+"""full_load.py TARGET [--rows N] [--changes N] [--seed S] [--position]: full loads of obcanal-adapter from a real MariaDB into TARGET
+(mariadb, 5.7, 8.0, seekdb, postgres) while the source goes on changing: afterwards every table equals the source's. Killed or stopped within
+a load, it goes on with it; two loads at once are refused; a condition takes what it says; all mappings of a destination are loaded, and a
+database that is mirrored. --position: the position is kept in the target.
 """
 import argparse
 import glob
