@@ -132,6 +132,10 @@ Result<EsOptions> read_es_options(const config::OuterAdapterConfig& adapter) {
             return bad(adapter, "threads", "a number from 1 to 64 is wanted");
         options.http.connections = *count;
     }
+    const std::string whole = to_lower(trim(property(properties, "wholeDocuments")));
+    if (!whole.empty() && whole != "true" && whole != "false")
+        return bad(adapter, "wholeDocuments", "true or false is wanted");
+    options.whole_documents = whole != "false";
     Result<std::shared_ptr<const TimeZone>> zone =
         TimeZone::open(trim(property(properties, "canal.adapter.timeZone")));
     if (!zone) return bad(adapter, "canal.adapter.timeZone", zone.error().detail);

@@ -16,6 +16,8 @@ namespace obcanal::adapter::es {
 struct EsOptions {
     HttpClientOptions http;
     std::shared_ptr<const TimeZone> zone;  // of the source's dates
+    // May an UPDATE write a whole document where nobody else has fields in the index?
+    bool whole_documents = true;
     std::vector<std::string> warnings;
 };
 

@@ -172,6 +172,7 @@ bool EsWriter::shares_index(const MappingPlan& plan) const {
 
 Awaitable<Result<void>> EsWriter::look_at_owned() {
     owned_.clear();
+    if (!options_.whole_documents) co_return Result<void>();
     for (const auto& [plan, index] : plans_) {
         if (plan->task->upsert || plan->by_pk || shares_index(*plan)) continue;
         const auto known = indexes_.find(index);

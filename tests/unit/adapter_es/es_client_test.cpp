@@ -64,6 +64,9 @@ TEST(EsOptions, ThreadsAndZone) {
     EXPECT_EQ(read_es_options(adapter("h"))->http.connections, 3u);
     EXPECT_EQ(read_es_options(adapter("h", {{"threads", "8"}}))->http.connections, 8u);
     EXPECT_FALSE(read_es_options(adapter("h", {{"threads", "0"}})).ok());
+    EXPECT_TRUE(read_es_options(adapter("h", {}))->whole_documents);
+    EXPECT_FALSE(read_es_options(adapter("h", {{"wholeDocuments", "False"}}))->whole_documents);
+    EXPECT_FALSE(read_es_options(adapter("h", {{"wholeDocuments", "no"}})).ok());
     auto zone = read_es_options(adapter("h", {{"canal.adapter.timeZone", "+08:00"}}));
     ASSERT_TRUE(zone.ok());
     EXPECT_EQ(zone->zone->offset_at(0), 8 * 3600);
