@@ -178,7 +178,8 @@ def zookeeper_away(cluster, active):
     """For long: nobody serves, and says why; then all is as before."""
     cluster.ensemble.kill()
     begun = time.monotonic()
-    wait(lambda: active.phase() == "failed", "%s to end without ZooKeeper, is %s" % (active.name, active.phase()), LONGEST)
+    for node in cluster.nodes:
+        wait(lambda: node.phase() == "failed", "%s to end without ZooKeeper" % node.name, LONGEST)
     while time.monotonic() < begun + cluster.away:
         for node in cluster.nodes:
             one = node.destination()
