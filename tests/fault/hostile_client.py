@@ -41,7 +41,7 @@ class Target:
         started = time.monotonic()
         client = wire.Client(self.server.port)
         client.subscribe()
-        batch, entries = client.get(10)
+        batch, entries = client.get(10, 20000)
         if not entries:
             raise Broken("%s: a good client got nothing" % what)
         client.rollback()
