@@ -117,7 +117,7 @@ class Bench:
         self.warm_up()
         self.run = Run(scratch, arguments.version, {"plain": PLAIN}, es=self.es, batch=arguments.batch,
                        properties={"threads": str(arguments.threads)})
-        self.run.sql("CREATE TABLE orders (order_id int PRIMARY KEY, order_date datetime, customer_name varchar(40), price decimal(10,5),"
+        self.run.sql("CREATE TABLE orders (order_id int PRIMARY KEY, order_date datetime, customer_name varchar(40), price decimal(12,5),"
                      " product_id int, order_status tinyint(1), KEY (product_id));"
                      "CREATE TABLE products (id int PRIMARY KEY, name varchar(40), description varchar(80));"
                      "INSERT INTO products SELECT seq, concat('name ', seq), concat('description of product ', seq) FROM seq_1_to_1000")
@@ -209,7 +209,7 @@ class Bench:
         """One UPDATE of so many rows while the adapter follows, and how far behind it is afterwards."""
         kinds = properties(self.arguments.version)
         self.es.create("big_orders", {"n": {"type": "long"}, "note": {"type": "keyword"}, "price": kinds["price"]})
-        self.run.sql("SET sql_log_bin = 0; CREATE TABLE big (id int PRIMARY KEY, note varchar(40), price decimal(10,5));"
+        self.run.sql("SET sql_log_bin = 0; CREATE TABLE big (id int PRIMARY KEY, note varchar(40), price decimal(12,5));"
                      "INSERT INTO big SELECT seq, 'first', seq / 7 FROM seq_1_to_%d" % rows)
         adapter = self.run.adapter
         self.run.map("big", BIG)
