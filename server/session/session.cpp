@@ -316,6 +316,7 @@ void Session::count_request(PacketType type, SteadyTime::duration took) {
 }
 
 Awaitable<Result<void>> Session::dispatch(const canal::Packet& packet) {
+    if (gone_ && packet.type != PacketType::ClientAck) co_return Result<void>{};
     switch (packet.type) {
         case PacketType::Subscription: co_return co_await on_subscribe(packet.body);
         case PacketType::Unsubscription: co_return co_await on_unsubscribe(packet.body);
@@ -449,7 +450,12 @@ Awaitable<Result<void>> Session::on_get(Bytes body) {
     request.wait = wait_of(*get);
     Result<GetReply> reply = GetReply{};
     if (!stale_) reply = co_await wait_for_entries(target->instance, request);
-    if (!reply && reply.error().code == Errc::Closed) co_return std::move(reply).error();
+    if (!reply && reply.error().code == Errc::Closed) {
+        // It went away while it waited. Acks that it sent behind the get count all the same.
+        gone_ = true;
+        request_.about.reset();
+        co_return Result<void>{};
+    }
     if (!reply) co_return co_await send_failure(std::move(reply).error());
     if (reply->rolled_back) stale_bytes_ = input_.pending().size() - consumed_;
     if (reply->id.value < 0) {

@@ -115,6 +115,7 @@ class Session : public std::enable_shared_from_this<Session> {
     SteadyTime last_write_;
     bool waiting_ = false;  // for a request
     bool finishing_ = false;
+    bool gone_ = false;   // the client is; what it has sent is read to its end
     size_t unacked_ = 0;  // batches that were handed out here
 };
 

@@ -61,6 +61,10 @@ class World:
         """Entries that came into the ring."""
         return self.metric('canal_instance_store_produce_seq{destination="%s"}' % destination)
 
+    def acked(self, destination):
+        """Entries of the ring that are acknowledged."""
+        return self.metric('canal_instance_store_consume_seq{destination="%s"}' % destination)
+
     def client(self, client_id, destination="example"):
         client = wire.Client(self.server.port, client_id=client_id, destination=destination)
         client.subscribe()
@@ -192,6 +196,29 @@ def sent_ahead(world, log, at):
         new.close()
 
 
+def acks_and_leaves(world, log, at):
+    """Acknowledges behind a get that finds nothing, and is gone before that has an answer."""
+    client = world.client(1001)
+    client.rollback()
+    batch, entries = client.get(1, 2_000)
+    expect("a batch", entries == log[at:at + len(entries)], batch)
+    while client.get(1_000_000, 500)[1]:
+        pass
+    acked = world.acked("example")
+    client.ask(1_000, 60_000)
+    client.ack(batch)
+    client.close()
+    obcanal.wait_until(lambda: world.acked("example") > acked, "the ack to count")
+    client = world.client(1001)
+    client.rollback()
+    again = client.get(1, 2_000)[1]
+    at += len(entries)
+    expect("what follows the one that was acknowledged", again == log[at:at + len(again)], len(again))
+    client.rollback()
+    client.close()
+    return at
+
+
 def stops_reading(world):
     """Asks 1,000 times for more than all buffers hold and reads nothing. The server must hold one answer, not all of them."""
     client = world.client(1001)
@@ -272,6 +299,7 @@ def main():
         at = wrong_order(world, log)
         dies_inside(world, log, at)
         sent_ahead(world, log, at)
+        at = acks_and_leaves(world, log, at)
         comes_and_goes(world)
         client = world.client(1001)
         client.rollback()
