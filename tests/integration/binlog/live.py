@@ -448,7 +448,7 @@ def resume(scratch, make):
             obcanal.wait_until(lambda: len(reader.values("t")) >= count, "%d rows" % count)
             program.kill()
             program.start()
-        obcanal.wait_until(lambda: len(reader.values("t")) >= len(ids), "all rows")
+        obcanal.wait_until(lambda: len(set(reader.values("t"))) >= len(ids), "all rows")
         found = [int(v) for v in reader.values("t")]
     once = [v for i, v in enumerate(found) if i == 0 or v != found[i - 1]]
     # What a client had not acknowledged when the server died comes again; nothing is missing.

@@ -11,10 +11,12 @@ import com.alibaba.otter.canal.protocol.position.EntryPosition;
 import com.alibaba.otter.canal.protocol.position.LogIdentity;
 import com.alibaba.otter.canal.protocol.position.LogPosition;
 import java.io.PrintStream;
+import java.lang.reflect.Field;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Paths;
+import java.util.concurrent.ExecutorService;
 
 public class MetaPeer {
     private static final String NONE = "-";
@@ -27,6 +29,7 @@ public class MetaPeer {
             for (String line : Files.readAllLines(Paths.get(args[2]), StandardCharsets.UTF_8)) {
                 if (!line.isEmpty() && !line.startsWith("#")) write(manager, line.split("\t", -1));
             }
+            awaitWriter(manager);
             manager.stop();
         } else if (args[0].equals("touch")) {
             ClientIdentity client = find(manager, args[2], Short.parseShort(args[3]));
@@ -54,6 +57,14 @@ public class MetaPeer {
         // Only stop() writes: otherwise the bytes would depend on the moment.
         manager.setPeriod(3600_000);
         return manager;
+    }
+
+    // Each subscription has the file written by a thread of the manager's own, which stop() would cut off in the midst of it.
+    private static void awaitWriter(CanalMetaManager manager) throws Exception {
+        if (!(manager instanceof FileMixedMetaManager)) return;
+        Field executor = FileMixedMetaManager.class.getDeclaredField("executor");
+        executor.setAccessible(true);
+        ((ExecutorService) executor.get(manager)).submit(() -> { }).get();
     }
 
     private static ClientIdentity find(CanalMetaManager manager, String destination, short id) {
