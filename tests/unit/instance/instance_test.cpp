@@ -294,6 +294,15 @@ TEST_F(InstanceTest, LingerEndsATimedGetEarly) {
     EXPECT_GE(some->batch.entries(), 1);
 }
 
+TEST_F(InstanceTest, TheFirstTimedGetWaitsForMore) {
+    config_.get_linger_ms = 3'600'000;
+    start();
+    script_->add({"t0", 500'000, 1});
+    std::future<Result<GetReply>> first = begin(get_later(kClient, 100, 1h));
+    script_->add({"t1", 1'000'000, 98});
+    EXPECT_EQ(first.get().value().batch.entries(), 100);
+}
+
 TEST_F(InstanceTest, WhileLittleComesATimedGetIsAnsweredAtOnce) {
     config_.get_linger_ms = 3'600'000;
     start();
