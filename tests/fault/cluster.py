@@ -2,7 +2,7 @@
 (network namespace) of its own.
 
 cluster.py [--cycles N] [--seed S] [--faults a,b] [--session MS] [--clusters K] [--source binlog|logproxy] [--java N] [--away S]
-           [--sanitized]
+           [--retry-interval MS] [--sanitized]
 
 Each cycle breaks something of the server that is active, waits until the client has a row that was committed after that, mends it,
 waits until all is well, and looks for rows that were lost and for the longest time without a batch (where nobody can do better
@@ -46,7 +46,7 @@ class Cluster:
         self.source.alters = not self.java  # of which each Java server has a history of its own
         make = lab.JavaNode if self.java else lab.Node
         self.nodes = [make(scratch, net, name, self.ensemble, self.source, options.session, clock) for name in ("one", "two")]
-        self.follower = lab.Follower(scratch, net, self.ensemble, self.source)
+        self.follower = lab.Follower(scratch, net, self.ensemble, self.source, options.retry_interval)
         self.clock = clock
         self.lost = 0  # rows up to which all is accounted for
 
@@ -289,7 +289,8 @@ def run_many(options):
         files.append("%s.%d" % (options.results or "/tmp/obcanal-cluster-%d" % os.getpid(), len(files)))
         children.append(subprocess.Popen([sys.executable, os.path.abspath(__file__), "--cycles", str(count), "--seed",
                                           str(options.seed * 1000 + len(files) - 1), "--faults", faults, "--session",
-                                          str(options.session), "--results", files[-1], *others] + ["--sanitized"] * options.sanitized))
+                                          str(options.session), "--results", files[-1], *others] + ["--sanitized"] * options.sanitized +
+                                         ([] if options.retry_interval is None else ["--retry-interval", str(options.retry_interval)])))
     for number in range(options.clusters):
         spawn(share + (number < more), options.faults, "--source", "logproxy" if number % 4 == 1 else options.source)
     if options.away:
@@ -331,6 +332,7 @@ def main():
     parser.add_argument("--java", type=int, default=0, help="cycles with two Java servers beside the others")
     parser.add_argument("--away", type=float, default=0, help="seconds that ZooKeeper is away, in one more cycle")
     parser.add_argument("--session", type=int, default=4000, help="milliseconds of a ZooKeeper session")
+    parser.add_argument("--retry-interval", type=int, help="milliseconds that the client sleeps after each failure; its default is 5000")
     parser.add_argument("--clusters", type=int, default=1)
     parser.add_argument("--results", help="a file to which a line per cycle is added")
     parser.add_argument("--sanitized", action="store_true", help="no moved clocks: libfaketime and the sanitizers exclude each other")

@@ -368,10 +368,11 @@ class Batch:
 class Follower(obcanal.Program):
     """The stock Java cluster client."""
 
-    def __init__(self, scratch, network, ensemble, source):
+    def __init__(self, scratch, network, ensemble, source, retry_ms):
         self.host, self.source = network.host("client"), source
+        retry = [] if retry_ms is None else ["--retry-interval", str(retry_ms)]
         super().__init__(self.host.argv(obcanal.peer("canal-client-java"), "follow", "--zk", ensemble.servers, "--user", "",
-                                        "--password", "", "--column", source.column, "--batch", "100", "--filter", source.table),
+                                        "--password", "", "--column", source.column, "--batch", "100", "--filter", source.table, *retry),
                          os.path.join(scratch.path, "client.log"))
         self.batches, self.times, self.losses, self.read = [], {}, [], 0
         self.latest, self.same = 0, False  # row; connection
