@@ -127,8 +127,12 @@ class Fault:
         return "SELECT SLEEP(%g)" % seconds if self.run.target.family == "mysql" else "SELECT pg_sleep(%g)" % seconds
 
     def lock_wait(self):
-        self.foreign("BEGIN; SELECT * FROM %s FOR UPDATE; %s; ROLLBACK" %
-                     (self.table("plain"), self.sleep(0.5 + 2 * self.rng.random()))).wait(60)
+        """Once it had the rows: a deadlock with the adapter's own statements may choose it as the victim."""
+        for _ in range(20):
+            if self.foreign("BEGIN; SELECT * FROM %s FOR UPDATE; %s; ROLLBACK" %
+                            (self.table("plain"), self.sleep(0.5 + 2 * self.rng.random()))).wait(60) == 0:
+                return
+        raise RuntimeError("nobody else could lock the rows")
 
     def deadlock(self):
         first, second = self.rng.sample(["plain", "pair", "hits", "uniq"], 2)

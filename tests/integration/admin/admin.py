@@ -58,6 +58,11 @@ def page(port, path, headers=None):
         return error.code, error.read().decode()
 
 
+def text_of(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
 def metric(port, name):
     """The value of the series whose text begins so."""
     for line in page(port, "/metrics")[1].splitlines():
@@ -212,14 +217,14 @@ def main():
             "canal.admin.port": port, "canal.metrics.pull.port": metrics, "canal.admin.user": "admin",
             "canal.admin.passwd": obcanal.password_hash(PASSWORD)})
         scratch.keep(program).spawn()
-        program.wait_ready(lambda: obcanal.port_open(program.port) and obcanal.port_open(port))
+        # The ports are open before the destinations are there.
+        program.wait_ready(lambda: os.path.exists(log_file) and "server ready" in text_of(log_file))
         bytes_are_the_references(port)
         commands(port, program.port)
         logs(port)
         pages(port, metrics, program.port)
         verbs(port)
-        with open(log_file, encoding="utf-8") as file:
-            text = file.read()
+        text = text_of(log_file)
         expect("audit", "audit server stop" in text and 'audit instance stop' in text, True)
         expect("no secret in the log", PASSWORD in text or obcanal.password_hash(PASSWORD) in text, False)
     print("admin: %d checks" % checks)

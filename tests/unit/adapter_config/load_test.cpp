@@ -1,9 +1,10 @@
 // application.yml: how names, overrides and faults are read.
 #include "adapter/config/load.h"
 
+#include "tests/unit/scratch_dir.h"
+
 #include <gmock/gmock.h>
 
-#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -237,8 +238,8 @@ TEST(AdapterConfigTest, PositionKeyReachesEveryAdapterThatHasNoneOfItsOwn) {
 }
 
 TEST(AdapterConfigTest, ActiveProfileStandsAboveTheFile) {
-    const std::string dir = testing::TempDir() + "/adapter_profile";
-    std::filesystem::create_directories(dir);
+    const ScratchDir scratch;
+    const std::string& dir = scratch.path();
     std::ofstream(dir + "/application.yml") << "spring.profiles.active: prod\n" << kMinimal;
     std::ofstream(dir + "/application-prod.yml") << "canal.conf.sync-batch-size: 9\n"
                                                     "server.port: ${REST:8099}\n";

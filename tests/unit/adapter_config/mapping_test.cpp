@@ -1,6 +1,7 @@
 // Mapping files: reading, whose they are, and following their changes.
 #include "adapter/config/owned_mappings.h"
 #include "adapter/config/rdb_mapping.h"
+#include "tests/unit/scratch_dir.h"
 
 #include <gmock/gmock.h>
 
@@ -161,7 +162,6 @@ TEST(MappingOwnerTest, WholeSegmentsAreCompared) {
 class OwnedMappingsTest : public testing::Test {
  protected:
     OwnedMappingsTest() {
-        std::filesystem::remove_all(dir_);
         std::filesystem::create_directories(dir_ + "/below.yml");
         MappingOwner owner{{}, "example", "g1"};
         owner.adapter.generated_key = true;
@@ -180,7 +180,8 @@ class OwnedMappingsTest : public testing::Test {
         return {result.changed, text};
     }
 
-    std::string dir_ = testing::TempDir() + "/owned_mappings";
+    const ScratchDir scratch_;
+    const std::string dir_ = scratch_.path() + "/owned_mappings";
     std::optional<OwnedMappings<RdbMapping>> mappings_;
 };
 

@@ -2,6 +2,7 @@
 #include "adapter/core/dead_letter_store.h"
 #include "adapter/core/dead_letter_tool.h"
 #include "adapter/core/letter_text.h"
+#include "tests/unit/scratch_dir.h"
 
 #include <gmock/gmock.h>
 
@@ -18,7 +19,6 @@ using testing::HasSubstr;
 class DeadLetterTest : public testing::Test {
  protected:
     DeadLetterTest() {
-        std::filesystem::remove_all(dir_);
         dml_.type = EventType::Update;
         dml_.database = "shop";
         dml_.table = "user";
@@ -57,7 +57,8 @@ class DeadLetterTest : public testing::Test {
         return done ? to.str() : "! " + done.error().detail;
     }
 
-    const std::string dir_ = testing::TempDir() + "/dead_letters";
+    const ScratchDir scratch_;
+    const std::string dir_ = scratch_.path() + "/dead_letters";
     const LetterOwner owner_{"g1", "mysql1"};
     Dml dml_;
     int64_t next_offset_ = 77;

@@ -3,10 +3,9 @@
 #include "adapter/core/key_ranges.h"
 #include "adapter/core/load_progress.h"
 #include "adapter/core/load_state.h"
+#include "tests/unit/scratch_dir.h"
 
 #include <gtest/gtest.h>
-
-#include <filesystem>
 
 namespace obcanal::adapter::core {
 namespace {
@@ -86,14 +85,9 @@ TEST(Condition, BeginsWithWhere) {
 
 class LoadStoreTest : public testing::Test {
  protected:
-    void SetUp() override {
-        directory_ = std::filesystem::path(testing::TempDir()) / "load_store_test";
-        std::filesystem::remove_all(directory_);
-    }
+    LoadStore store() const { return {scratch_.path(), "ex/ample", "g1", "key.1"}; }
 
-    LoadStore store() const { return {directory_.string(), "ex/ample", "g1", "key.1"}; }
-
-    std::filesystem::path directory_;
+    const ScratchDir scratch_;
 };
 
 TEST_F(LoadStoreTest, GoesOnWithTheSameParametersOnly) {
@@ -137,7 +131,7 @@ TEST_F(LoadStoreTest, ADoneOneIsKeptUntilItIsForgotten) {
     ASSERT_TRUE(store().save(state).ok());
     ASSERT_EQ(store().all()->size(), 1U);
     EXPECT_EQ(store().all()->front().phase, LoadState::Phase::Done);
-    const LoadStore others(directory_.string(), "ex/ample", "g1", "key");
+    const LoadStore others(scratch_.path(), "ex/ample", "g1", "key");
     EXPECT_TRUE(others.all()->empty()) << "another adapter's";
     EXPECT_TRUE(store().begin(request)->parts.empty()) << "the next request begins anew";
     ASSERT_TRUE(store().forget("user.yml").ok());

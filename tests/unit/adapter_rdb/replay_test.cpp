@@ -1,9 +1,10 @@
 // What may have been written before it comes.
 #include "adapter/rdb/replay.h"
 
+#include "tests/unit/scratch_dir.h"
+
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <fstream>
 
 namespace obcanal::adapter::rdb {
@@ -11,8 +12,6 @@ namespace {
 
 class ReplayTest : public testing::Test {
  protected:
-    ReplayTest() { std::filesystem::remove_all(dir_); }
-
     ReplayWindow started(bool by_rows = false) {
         ReplayWindow window(dir_, "g1.key", by_rows);
         EXPECT_TRUE(window.open());
@@ -27,7 +26,8 @@ class ReplayTest : public testing::Test {
         return dml;
     }
 
-    const std::string dir_ = testing::TempDir() + "/replay/example";
+    const ScratchDir scratch_;
+    const std::string dir_ = scratch_.path() + "/replay/example";
 };
 
 TEST_F(ReplayTest, WhatWasHandedToTheTargetAndNothingElse) {

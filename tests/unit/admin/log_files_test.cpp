@@ -2,7 +2,7 @@
 #include "server/admin/log_files.h"
 
 #include "protocol/base/text.h"
-#include "tests/unit/meta/scratch_dir.h"
+#include "tests/unit/scratch_dir.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -46,7 +46,7 @@ class LogFilesTest : public testing::Test {
         return result ? *result : "error: " + result.error().detail;
     }
 
-    meta::ScratchDir scratch_;
+    ScratchDir scratch_;
 };
 
 TEST_F(LogFilesTest, LastLines) {

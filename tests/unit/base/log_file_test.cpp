@@ -1,9 +1,9 @@
 #include "protocol/base/log_file.h"
 
 #include "protocol/base/log.h"
+#include "tests/unit/scratch_dir.h"
 
 #include <gmock/gmock.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <filesystem>
@@ -28,17 +28,10 @@ std::vector<std::string> lines(const fs::path& path) {
 
 class LogFileTest : public testing::Test {
  protected:
-    LogFileTest() {
-        std::string pattern = (fs::temp_directory_path() / "obcanal-log.XXXXXX").string();
-        directory_ = ::mkdtemp(pattern.data());
-    }
+    ~LogFileTest() override { open_log({}); }
 
-    ~LogFileTest() override {
-        open_log({});
-        fs::remove_all(directory_);
-    }
-
-    fs::path directory_;
+    const ScratchDir scratch_;
+    const fs::path directory_ = scratch_.path();
 };
 
 TEST_F(LogFileTest, MakesTheDirectoryAndAppends) {

@@ -1,9 +1,9 @@
 #include "server/cli/replay_log.h"
 
 #include "tests/unit/cli/recorded.h"
+#include "tests/unit/scratch_dir.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
@@ -168,9 +168,8 @@ class TornRecording : public testing::Test {
         return path_;
     }
 
-    ~TornRecording() override { std::remove(path_.c_str()); }
-
-    std::string path_ = testing::TempDir() + "torn-" + std::to_string(::getpid()) + ".logmsg";
+    const ScratchDir scratch_;
+    const std::string path_ = scratch_.path() + "/torn.logmsg";
     std::vector<std::string> remarks_;
 };
 

@@ -2,12 +2,11 @@
 #include "server/cli/stream_recorder.h"
 
 #include "tests/unit/cli/recorded.h"
+#include "tests/unit/scratch_dir.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <random>
 #include <string>
 #include <vector>
@@ -36,10 +35,7 @@ class StreamRecorderTest : public testing::Test {
  protected:
     StreamRecorderTest() : file_(create()) {}
 
-    ~StreamRecorderTest() override { std::remove(path_.c_str()); }
-
     RecordingFile create() {
-        std::remove(path_.c_str());
         Result<RecordingFile> file = RecordingFile::create(path_);
         EXPECT_TRUE(file);
         return std::move(file).value();
@@ -52,7 +48,8 @@ class StreamRecorderTest : public testing::Test {
         return recorded(path_);
     }
 
-    std::string path_ = testing::TempDir() + "recorder-" + std::to_string(::getpid()) + ".logmsg";
+    const ScratchDir scratch_;
+    const std::string path_ = scratch_.path() + "/recorder.logmsg";
     const std::vector<std::string> log_ = without_heartbeats(recorded(recording_path("shop")));
     RecordingFile file_;
     StreamRecorder recorder_{file_};

@@ -1,9 +1,9 @@
 // A configuration directory of one test, with what loading it gave.
 #pragma once
 
-#include "../meta/scratch_dir.h"
 #include "environment.h"
 #include "server/config/load.h"
+#include "tests/unit/scratch_dir.h"
 
 #include <gtest/gtest.h>
 
@@ -39,7 +39,7 @@ class ConfDirTest : public testing::Test {
         return dir() + "/" + destination + "/instance.properties";
     }
 
-    void write(const std::string& path, std::string_view text) { meta::write_text(path, text); }
+    void write(const std::string& path, std::string_view text) { write_text(path, text); }
     // Lines behind the basics: the first is line 3.
     void server(std::string_view lines = {}) {
         write(server_file(), std::string(kServerBasics) + std::string(lines));
@@ -69,7 +69,7 @@ class ConfDirTest : public testing::Test {
         return config.instances.empty() ? InstanceConfig{} : std::move(config.instances[0]);
     }
 
-    meta::ScratchDir scratch_;
+    ScratchDir scratch_;
     // Without a password an open port is a finding.
     std::optional<Environment> loopback_{std::in_place, "canal.ip", "127.0.0.1"};
     std::vector<std::string> defines_;

@@ -1,6 +1,8 @@
 // Properties: the syntax of java.util.Properties, expectations taken from its documentation.
 #include "server/config/properties.h"
 
+#include "tests/unit/scratch_dir.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -146,19 +148,14 @@ TEST(Properties, LinesAreBounded) {
 
 class PropertiesFile : public testing::Test {
  protected:
-    PropertiesFile() {
-        std::string pattern = testing::TempDir() + "properties-XXXXXX";
-        dir_ = ::mkdtemp(pattern.data());
-    }
-    ~PropertiesFile() override { std::filesystem::remove_all(dir_); }
-
     std::string write(const std::string& text) const {
         const std::string path = dir_ + "/f.properties";
         std::ofstream(path, std::ios::binary) << text;
         return path;
     }
 
-    std::string dir_;
+    const ScratchDir scratch_;
+    const std::string dir_ = scratch_.path();
 };
 
 TEST_F(PropertiesFile, OfTheLargestSizeIsRead) {

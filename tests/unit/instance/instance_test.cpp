@@ -6,7 +6,7 @@
 #include "server/meta/file_meta_store.h"
 #include "server/meta/memory_meta_store.h"
 #include "tests/unit/instance/scripted_source.h"
-#include "tests/unit/meta/scratch_dir.h"
+#include "tests/unit/scratch_dir.h"
 
 #include <gtest/gtest.h>
 
@@ -387,7 +387,7 @@ TEST_F(InstanceTest, EachEntryGoesToOneOfTwoClients) {
 }
 
 TEST_F(InstanceTest, GoesOnBehindTheLastAckAfterARestart) {
-    meta::ScratchDir dir;
+    ScratchDir dir;
     ASSERT_TRUE(start(std::make_unique<meta::FileMetaStore>(dir.path(), "example")).ok());
     ASSERT_TRUE(subscribe(kClient).ok());
     script_->add({"t1", 1'000'000, 1});

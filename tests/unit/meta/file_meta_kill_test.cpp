@@ -2,7 +2,7 @@
 // Whatever it said must be found by the next start, whether meta.dat was being replaced or a slot
 // being written.
 #include "server/meta/file_meta_store.h"
-#include "tests/unit/meta/scratch_dir.h"
+#include "tests/unit/scratch_dir.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>

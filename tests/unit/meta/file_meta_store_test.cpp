@@ -1,6 +1,6 @@
 #include "server/meta/file_meta_store.h"
 
-#include "tests/unit/meta/scratch_dir.h"
+#include "tests/unit/scratch_dir.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -56,17 +56,6 @@ void write(const std::string& path, X509* certificate) {
 
 }  // namespace
 
-TestCertificates::TestCertificates() {
-    std::string name = std::filesystem::temp_directory_path() / "obcanal-certificates-XXXXXX";
-    EXPECT_NE(::mkdtemp(name.data()), nullptr);
-    directory_ = name;
-}
-
-TestCertificates::~TestCertificates() {
-    std::error_code ignored;
-    std::filesystem::remove_all(directory_, ignored);
-}
-
 void TestCertificates::make(const std::string& name) {
     const Key ca_key(EVP_EC_gen("P-256"));
     const Key own_key(EVP_EC_gen("P-256"));

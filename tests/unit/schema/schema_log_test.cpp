@@ -4,14 +4,10 @@
 
 #include "kept_records.h"
 #include "server/schema/file_schema_store.h"
+#include "tests/unit/scratch_dir.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <random>
 #include <string>
@@ -429,54 +425,31 @@ TEST(SchemaRecords, ComeBackAsTheyWere) {
     }
 }
 
-class Folder {
- public:
-    Folder() {
-        std::string name = "/tmp/obcanal-schema-XXXXXX";
-        path = ::mkdtemp(name.data());
-    }
-
-    ~Folder() { std::filesystem::remove_all(path); }
-    Folder(const Folder&) = delete;
-    Folder& operator=(const Folder&) = delete;
-
-    std::string path;
-};
-
-std::string content(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-}
-
-void write(const std::string& path, const std::string& bytes) {
-    std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
-}
-
 TEST(SchemaFile, SurvivesACrashAtEveryByte) {
-    const Folder folder;
-    const std::string path = folder.path + "/d/schema.log";
+    const ScratchDir folder;
+    const std::string path = folder.path() + "/d/schema.log";
     const std::vector<std::string> first = {"one", std::string(40, 'x')};
     const std::vector<std::string> second = {"two", "three", std::string("\0\0", 2)};
     size_t first_size = 0;
     {
-        FileSchemaStore store(folder.path, "d");
+        FileSchemaStore store(folder.path(), "d");
         auto empty = store.load();
         ASSERT_TRUE(empty.ok()) << empty.error().detail;
         EXPECT_TRUE(empty->empty());
         ASSERT_TRUE(store.append(first).ok());
-        first_size = content(path).size();
+        first_size = read_text(path).size();
         ASSERT_TRUE(store.append(second).ok());
     }
     std::vector<std::string> all = first;
     all.insert(all.end(), second.begin(), second.end());
-    const std::string whole = content(path);
+    const std::string whole = read_text(path);
     for (size_t size = 0; size <= whole.size(); ++size) {
         // Cut, and with blocks that the file system never filled.
         for (const std::string& torn :
              {whole.substr(0, size), whole.substr(0, size) + std::string(whole.size() - size, '\0')
              }) {
-            write(path, torn);
-            FileSchemaStore store(folder.path, "d");
+            write_text(path, torn);
+            FileSchemaStore store(folder.path(), "d");
             auto read = store.load();
             if (size < 8 && torn.size() >= 8) {
                 EXPECT_FALSE(read.ok()) << size;
@@ -499,19 +472,19 @@ TEST(SchemaFile, SurvivesACrashAtEveryByte) {
 }
 
 TEST(SchemaFile, DamageInTheMiddleIsAnError) {
-    const Folder folder;
-    const std::string path = folder.path + "/d/schema.log";
+    const ScratchDir folder;
+    const std::string path = folder.path() + "/d/schema.log";
     const std::vector<std::string> some = {"a record"};
     {
-        FileSchemaStore store(folder.path, "d");
+        FileSchemaStore store(folder.path(), "d");
         ASSERT_TRUE(store.load().ok());
         ASSERT_TRUE(store.append(some).ok());
         ASSERT_TRUE(store.append(some).ok());
     }
-    std::string bytes = content(path);
+    std::string bytes = read_text(path);
     bytes[20] = 'X';
-    write(path, bytes);
-    FileSchemaStore store(folder.path, "d");
+    write_text(path, bytes);
+    FileSchemaStore store(folder.path(), "d");
     auto read = store.load();
     ASSERT_FALSE(read.ok());
     EXPECT_EQ(
@@ -520,22 +493,22 @@ TEST(SchemaFile, DamageInTheMiddleIsAnError) {
             ": damaged at byte 8 of 42; without this file the tables are read from the source as "
             "they are now"
     );
-    write(path, "OBCSCHM2rest");
+    write_text(path, "OBCSCHM2rest");
     read = store.load();
     ASSERT_FALSE(read.ok());
     EXPECT_EQ(read.error().detail, path + ": not a schema history");
 }
 
 TEST(SchemaFile, IsReplacedWholeAndBelongsToOne) {
-    const Folder folder;
-    FileSchemaStore store(folder.path, "d");
+    const ScratchDir folder;
+    FileSchemaStore store(folder.path(), "d");
     ASSERT_TRUE(store.load().ok());
     const std::vector<std::string> old = {"old", "older"};
     const std::vector<std::string> fresh = {"fresh"};
     ASSERT_TRUE(store.append(old).ok());
     ASSERT_TRUE(store.replace(fresh).ok());
     ASSERT_TRUE(store.append(old).ok());
-    FileSchemaStore other(folder.path, "d");
+    FileSchemaStore other(folder.path(), "d");
     auto read = other.load();
     ASSERT_FALSE(read.ok());
     EXPECT_EQ(read.error().code, Errc::Conflict);

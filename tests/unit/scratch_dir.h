@@ -10,13 +10,13 @@
 #include <string>
 #include <string_view>
 
-namespace obcanal::meta {
+namespace obcanal {
 
 class ScratchDir {
  public:
     ScratchDir() {
         std::string name =
-            (std::filesystem::temp_directory_path() / "obcanal_meta_XXXXXX").string();
+            (std::filesystem::temp_directory_path() / "obcanal-test-XXXXXX").string();
         if (mkdtemp(name.data()) == nullptr) ADD_FAILURE() << "no directory " << name;
         path_ = name;
     }
@@ -48,4 +48,4 @@ inline void write_text(const std::string& path, std::string_view text) {
     if (!file) ADD_FAILURE() << "can't write " << path;
 }
 
-}  // namespace obcanal::meta
+}  // namespace obcanal
