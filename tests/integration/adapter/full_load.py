@@ -130,13 +130,13 @@ def beside_a_writer(run, arguments):
 def ended_within(run, end):
     """What was loaded stays, the rest follows by itself; a second load at the same time is refused (golden 98). `end`: kill or stop."""
     run.source.sql(run.changes(3, 200), check=False)
-    middle = run.rows // 2
-    block = ("BEGIN; INSERT INTO %s (id) VALUES (%d)" % (run.place("plain"), middle), "SELECT 1", "ROLLBACK")
+    # One of the last piece: who waits for it holds locks of gaps before it, which earlier pieces would wait for.
+    held = run.rows - 1
     run.wait_written()
-    run.source.sql("DELETE FROM mytest.plain WHERE id=%d; INSERT INTO mytest.plain (id,n) VALUES (%d,5)" % (middle, middle))
+    run.source.sql("DELETE FROM mytest.plain WHERE id=%d; INSERT INTO mytest.plain (id,n) VALUES (%d,5)" % (held, held))
     run.wait_written()
     run.target.sql("DELETE FROM %s" % run.place("plain"))
-    blocker = Blocker(run, block[0])
+    blocker = Blocker(run, "BEGIN; INSERT INTO %s (id) VALUES (%d)" % (run.place("plain"), held))
     answers = []
     loading = threading.Thread(target=lambda: answers.append(attempt(run, "plain.yml")))
     loading.start()
