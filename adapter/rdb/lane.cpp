@@ -95,11 +95,25 @@ Result<void> Lane::ensure_session() {
     return {};
 }
 
-Awaitable<Result<void>> Lane::write(const LaneWork& work, bool replaying, std::string also) {
+Awaitable<Result<void>> Lane::write(LaneParts& parts, bool replaying, std::string also) {
     Result<void> result;
-    const std::function<void()> call = [&] { result = write_here(work, replaying, also); };
+    const std::function<void()> call = [&] { result = write_parts(parts, replaying, also); };
     co_await thread_.run(call);
     co_return result;
+}
+
+// The strand, which reads the next batch meanwhile, is not asked between the parts.
+Result<void> Lane::write_parts(LaneParts& parts, bool replaying, const std::string& also) {
+    while (LaneParts::Part* part = parts.next()) {
+        for (LaneWork& work : *part) {
+            make_units(work);
+            if (Result<void> done = write_here(work, replaying, also); !done) {
+                parts.fail();
+                return done;
+            }
+        }
+    }
+    return {};
 }
 
 Awaitable<Result<void>> Lane::run(Call call, std::string what) {

@@ -1,11 +1,11 @@
 // One connection with the target and the thread that blocks on it. Writes what a batch has for it
-// in one transaction: by many-row statements first, and row by row in the order of the source when
+// in transactions: by many-row statements first, and row by row in the order of the source when
 // one of them is refused, so that the row at fault is known. A writer owns its lanes; their
 // coroutines run on its strand, one at a time for each lane; interrupt() from any thread.
 #pragma once
 
 #include "adapter/core/writer.h"
-#include "adapter/rdb/lane_work.h"
+#include "adapter/rdb/lane_parts.h"
 #include "protocol/base/log.h"
 #include "protocol/net/runtime.h"
 
@@ -40,9 +40,10 @@ class Lane {
     Lane(size_t number, OpenSession open, LaneOptions options, LaneCounts& counts);
     ~Lane();
 
-    // `replaying`: the changes may have been written before. `also`: a statement of the same
-    // transaction, for the position. REQUIRES: `work` outlives it.
-    Awaitable<Result<void>> write(const LaneWork& work, bool replaying, std::string also);
+    // One part after the other, until there are no more. `replaying`: the changes may have been
+    // written before. `also`: a statement of each transaction, for the position. REQUIRES: `parts`
+    // outlives it.
+    Awaitable<Result<void>> write(LaneParts& parts, bool replaying, std::string also);
     // Whatever else is done on the connection, which is opened when there is none.
     using Call = std::function<Outcome(TargetSession&)>;
     Awaitable<Result<void>> run(Call call, std::string what);
@@ -53,6 +54,7 @@ class Lane {
  private:
     // All of these on the lane's thread.
     Result<void> ensure_session();
+    Result<void> write_parts(LaneParts& parts, bool replaying, const std::string& also);
     Result<void> write_here(const LaneWork& work, bool replaying, const std::string& also);
     Outcome write_units(const LaneWork& work, bool replaying, const std::string& also, bool& fits);
     Result<void> write_rows(const LaneWork& work, bool replaying, const std::string& also);

@@ -1,5 +1,7 @@
 #include "adapter/rdb/lane_work.h"
 
+#include "adapter/rdb/sql_text.h"
+
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -24,13 +26,12 @@ struct NetRow {
     Net net = Net::Odd;
     const DmlRow* row = nullptr;      // the latest image
     const DmlRow* removed = nullptr;  // what to delete by
-    uint32_t shape = 0;
+    const Shape* shape = nullptr;
 };
 
 void add_to(
-    std::vector<Unit>& units, SqlPlan* plan, OpKind kind, uint32_t number, const DmlRow* row
+    std::vector<Unit>& units, SqlPlan* plan, OpKind kind, const Shape* shape, const DmlRow* row
 ) {
-    const Shape* shape = plan->ready_shape(number, kind);
     for (auto unit = units.rbegin(); unit != units.rend(); ++unit) {
         if (unit->plan == plan && unit->kind == kind && unit->shape == shape &&
             unit->rows.size() < kUnitRows) {
@@ -47,7 +48,7 @@ void add_to(
 
 void add_in_order(std::vector<Unit>& units, const Op& op) {
     const bool alone = op.moves || op.plan->key.empty();
-    const Shape* shape = op.plan->ready_shape(op.shape, op.kind);
+    const Shape* shape = op.plan->shapes[op.shape].get();
     if (!units.empty() && !alone) {
         Unit& last = units.back();
         if (last.plan == op.plan && last.kind == op.kind && last.shape == shape &&
@@ -67,7 +68,7 @@ void add_in_order(std::vector<Unit>& units, const Op& op) {
 // All changes of one table whose rows are independent of each other.
 class Merger {
  public:
-    explicit Merger(SqlPlan* plan) : plan_(plan) {}
+    Merger(SqlPlan* plan, std::list<OwnShape>& shapes) : plan_(plan), shapes_(shapes) {}
 
     const SqlPlan* plan() const { return plan_; }
 
@@ -88,13 +89,7 @@ class Merger {
     void emit(std::vector<Unit>& units) {
         for (const NetRow& net : rows_) {
             if (net.net == Net::Delete || net.net == Net::Replace) {
-                add_to(
-                    units,
-                    plan_,
-                    OpKind::Delete,
-                    plan_->shape_of(*net.row, OpKind::Delete),
-                    net.removed
-                );
+                add_to(units, plan_, OpKind::Delete, plan_->no_columns(), net.removed);
             }
         }
         for (const NetRow& net : rows_) {
@@ -140,8 +135,9 @@ class Merger {
 
     bool merge(const Op& op) {
         const DmlRow& row = op.values();
+        const Shape* shape = plan_->shapes[op.shape].get();
         if (op.kind == OpKind::Insert) {
-            return put(at(key_of(row.after)), row, op.shape);
+            return put(at(key_of(row.after)), row, shape);
         }
         if (op.kind == OpKind::Delete) {
             remove(at(key_of(row.before)), row);
@@ -149,12 +145,12 @@ class Merger {
         }
         if (op.moves) {
             remove(at(key_of(row.before)), row);
-            return put(at(key_of(row.after)), row, plan_->full_shape(row));
+            return put(at(key_of(row.after)), row, plan_->all_columns());
         }
-        return update(at(key_of(row.after)), row, op.shape);
+        return update(at(key_of(row.after)), row, shape);
     }
 
-    static bool put(NetRow& net, const DmlRow& row, uint32_t shape) {
+    static bool put(NetRow& net, const DmlRow& row, const Shape* shape) {
         switch (net.net) {
             case Net::Odd: net.net = Net::Insert; break;
             case Net::Delete: net.net = Net::Replace; break;
@@ -173,7 +169,7 @@ class Merger {
         net.row = &row;
     }
 
-    bool update(NetRow& net, const DmlRow& row, uint32_t shape) {
+    bool update(NetRow& net, const DmlRow& row, const Shape* shape) {
         switch (net.net) {
             case Net::Odd:
                 net.net = Net::Update;
@@ -183,7 +179,7 @@ class Merger {
                 if (net.shape != shape) {
                     net.shape = united(net.shape, shape);
                     // With a minimal row image the latest row lacks what an earlier one changed.
-                    if (!has_all(net.shape, row)) {
+                    if (!has_all(*net.shape, row)) {
                         return false;
                     }
                 }
@@ -193,7 +189,7 @@ class Merger {
                 if (!plan_->whole(row)) {
                     return false;
                 }
-                net.shape = plan_->full_shape(row);
+                net.shape = plan_->all_columns();
                 break;
             case Net::Delete: return false;
         }
@@ -201,26 +197,47 @@ class Merger {
         return true;
     }
 
-    bool has_all(uint32_t shape, const DmlRow& row) const {
-        return std::ranges::all_of(plan_->shapes[shape]->columns, [&](uint16_t i) {
+    bool has_all(const Shape& shape, const DmlRow& row) const {
+        return std::ranges::all_of(shape.columns, [&](uint16_t i) {
             return row.after[plan_->columns[i].source].state != core::ValueState::Unknown;
         });
     }
 
-    uint32_t united(uint32_t a, uint32_t b) {
-        std::vector<uint16_t> columns;
-        std::ranges::set_union(
-            plan_->shapes[a]->columns, plan_->shapes[b]->columns, std::back_inserter(columns)
-        );
-        return plan_->shape_with(std::move(columns));
+    // Other lanes read the plan's shapes meanwhile: one that isn't there becomes the work's own.
+    const Shape* united(const Shape* a, const Shape* b) {
+        constexpr auto kUpdate = static_cast<size_t>(OpKind::Update);
+        Shape both;
+        std::ranges::set_union(a->columns, b->columns, std::back_inserter(both.columns));
+        const auto same = [&](const Shape& shape) {
+            return shape.columns == both.columns && !shape.prepared[kUpdate].empty();
+        };
+        for (const auto& shape : plan_->shapes) {
+            if (same(*shape)) {
+                return shape.get();
+            }
+        }
+        for (const OwnShape& own : shapes_) {
+            if (own.plan == plan_ && same(own.shape)) {
+                return &own.shape;
+            }
+        }
+        both.prepared[kUpdate] = prepared_sql(*plan_, OpKind::Update, both);
+        return &shapes_.emplace_back(plan_, std::move(both)).shape;
     }
 
     SqlPlan* plan_;
+    std::list<OwnShape>& shapes_;
     std::vector<const Op*> ops_;
     std::vector<NetRow> rows_;
     std::vector<uint32_t> slots_;  // by key: 1 + index in rows_; 0: free
     std::deque<std::string> keys_;
 };
+
+Shape with_upsert(const SqlPlan& plan, Shape shape) {
+    shape.upsert = prepared_sql(plan, OpKind::Insert, shape);
+    append_upsert_tail(shape.upsert, plan.family, plan, shape);
+    return shape;
+}
 
 // Only values that are there may be merged: an image without the key's value is no key.
 bool mergeable(const Op& op) {
@@ -240,6 +257,7 @@ bool mergeable(const Op& op) {
 
 void make_units(LaneWork& work) {
     work.units.clear();
+    work.shapes.clear();
     std::vector<SqlPlan*> order;
     std::unordered_map<SqlPlan*, Merger> tables;
     std::vector<SqlPlan*> in_order;
@@ -249,7 +267,7 @@ void make_units(LaneWork& work) {
     Merger* table = nullptr;  // of the op before
     for (const Op& op : work.ops) {
         if (table == nullptr || table->plan() != op.plan) {
-            const auto [found, added] = tables.try_emplace(op.plan, op.plan);
+            const auto [found, added] = tables.try_emplace(op.plan, op.plan, work.shapes);
             if (added) {
                 order.push_back(op.plan);
             }
@@ -293,7 +311,9 @@ void make_units(LaneWork& work) {
     for (Unit& unit : work.units) {
         if (unit.kind == OpKind::Insert && !unit.plan->strict) {
             unit.upsert = true;
-            unit.shape = unit.plan->ready_upsert(unit.shape);
+            OwnShape& own =
+                work.shapes.emplace_back(unit.plan, with_upsert(*unit.plan, *unit.shape));
+            unit.shape = &own.shape;
         }
     }
 }
@@ -311,22 +331,6 @@ size_t hash_text(std::string_view text) {
     }
     sum *= kMix;
     return sum ^ (sum >> 29U);
-}
-
-size_t lane_of(const Op& op, size_t lanes, bool one_lane) {
-    if (lanes <= 1 || op.plan->constrained) {
-        return 0;
-    }
-    if (one_lane || op.plan->strict || !op.plan->exact_keys) {
-        return hash_text(op.plan->table) % lanes;
-    }
-    const DmlRow& row = op.values();
-    size_t sum = 0;
-    for (const PlanColumn& column : op.plan->key) {
-        const auto& image = row.before.empty() ? row.after : row.before;
-        sum = sum * 31 + hash_text(image[column.source].text);
-    }
-    return sum % lanes;
 }
 
 }  // namespace obcanal::adapter::rdb

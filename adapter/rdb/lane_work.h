@@ -1,12 +1,13 @@
 // What one lane writes of a batch: the changes in their order, and the statements that bring the
 // target to the same state with fewer round trips. Several changes of a row become one where
 // nothing can see the difference: no other unique key, no foreign key, no trigger
-// (client-adapter, 2.6). Pure; made by the pipeline's strand, read by the lane.
+// (client-adapter, 2.6). Pure; the changes are the pipeline's strand's, all else the lane's.
 #pragma once
 
 #include "adapter/rdb/target_session.h"
 
 #include <cstdint>
+#include <list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,9 +25,16 @@ struct Op {
     const core::DmlRow& values() const { return dml->rows[row]; }
 };
 
+// A shape that a plan lacks.
+struct OwnShape {
+    const SqlPlan* plan = nullptr;
+    Shape shape;
+};
+
 struct LaneWork {
     std::vector<Op> ops;
     std::vector<Unit> units;
+    std::list<OwnShape> shapes;  // of units
     // A full load has brought newer rows than these changes: INSERTs take their place.
     bool after_load = false;
     bool parks = true;     // refused changes of mappings that want it go to the dead letters
@@ -38,10 +46,5 @@ void make_units(LaneWork& work);
 
 // Of a key's text: cheap and well spread, the same in every process.
 size_t hash_text(std::string_view text);
-
-// The lane of an op among `lanes`: by its key where rows of different keys are independent, by its
-// table where they aren't, 0 where other tables matter too. `one_lane`: the table's rows of this
-// batch must stay together.
-size_t lane_of(const Op& op, size_t lanes, bool one_lane);
 
 }  // namespace obcanal::adapter::rdb

@@ -90,7 +90,6 @@ RdbWriter::RdbWriter(const core::WriterContext& context, RdbOptions options)
     for (size_t i = 0; i < lanes; i++) {
         lanes_.push_back(std::make_unique<Lane>(i, session_opener(options_), lane, counts_));
     }
-    works_.resize(lanes);
 }
 
 RdbWriter::~RdbWriter() = default;
@@ -458,52 +457,48 @@ void RdbWriter::give_to_lanes(const Segment& segment) {
     work.after_load = after_load_;
     work.parks = only_task_.empty();
     work.recheck = segment.recheck;
-    for (std::vector<LaneWork>& works : works_) {
-        works.clear();
-    }
     // The position is in the transaction of all rows that it stands for.
     const size_t limit = options_.target_position ? SIZE_MAX : config_.sync_batch_size;
-    const bool moves = !segment.moved.empty();
-    for (const Op& op : segment.ops) {
-        const size_t lanes = op.plan->mapping->concurrent ? lanes_.size() : 1;
-        const bool together = moves && segment.moved.contains(op.plan->table);
-        std::vector<LaneWork>& works = works_[lane_of(op, lanes, together)];
+    const size_t count = count_parts(segment.ops.size(), lanes_.size(), limit);
+    std::vector<Place> places(segment.ops.size());
+    Places numbered;
+    for (size_t i = 0; i < places.size() && count > 1; i++) {
+        const Op& op = segment.ops[i];
+        const bool together = !segment.moved.empty() && segment.moved.contains(op.plan->table);
+        places[i] = numbered.of(op, together);
+    }
+    const std::vector<size_t> part_of = divide(places, count);
+    parts_.reset(count);
+    for (size_t i = 0; i < segment.ops.size(); i++) {
+        const Op& op = segment.ops[i];
+        LaneParts::Part& part = parts_.at(part_of[i]);
         // What one statement changed stays together.
-        if (works.empty() ||
-            (works.back().ops.size() >= limit && works.back().ops.back().dml != op.dml)) {
-            works.push_back(work);
+        if (part.empty() ||
+            (part.back().ops.size() >= limit && part.back().ops.back().dml != op.dml)) {
+            part.push_back(work);
+            part.back().ops.reserve(std::min(limit, segment.ops.size() / count + 1));
         }
-        works.back().ops.push_back(op);
+        part.back().ops.push_back(op);
     }
     if (segment.ops.empty()) {
-        works_.front().push_back(work);  // for a position alone
+        parts_.at(0).push_back(work);  // for a position alone
     }
-    for (std::vector<LaneWork>& works : works_) {
-        std::ranges::for_each(works, make_units);
-    }
+    parts_.sort();
 }
 
 Awaitable<void> RdbWriter::write_lane(size_t lane, std::string position, Result<void>* result) {
-    for (const LaneWork& work : works_[lane]) {
-        *result = co_await lanes_[lane]->write(work, again_, position);
-        if (!*result) {
-            co_return;
-        }
-    }
+    *result = co_await lanes_[lane]->write(parts_, again_, std::move(position));
 }
 
 // Waits for all lanes, also when one fails.
 Awaitable<Result<void>> RdbWriter::flush_lanes(std::string position) {
     std::vector<Result<void>> results(lanes_.size());
     TaskGroup running(strand_);
-    for (size_t i = 1; i < lanes_.size(); i++) {
-        if (!works_[i].empty()) {
-            running.spawn(strand_, write_lane(i, std::string(), &results[i]));
-        }
+    const size_t wanted = std::min(lanes_.size(), parts_.count());
+    for (size_t i = 1; i < wanted; i++) {
+        running.spawn(strand_, write_lane(i, std::string(), &results[i]));
     }
-    if (!works_[0].empty()) {
-        co_await write_lane(0, std::move(position), &results[0]);
-    }
+    co_await write_lane(0, std::move(position), &results[0]);
     co_await running.wait_for_all();
     for (Result<void>& result : results) {
         if (!result) {

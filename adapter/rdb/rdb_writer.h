@@ -121,7 +121,7 @@ class RdbWriter : public core::Writer {
     Routes routes_;
     LaneCounts counts_;
     std::vector<std::unique_ptr<Lane>> lanes_;
-    std::vector<std::vector<LaneWork>> works_;  // of each lane, one for each transaction
+    LaneParts parts_;
     Written written_;
     ReplayWindow replay_;
     std::string only_task_;  // of the batch: a dead letter that is tried again

@@ -4,6 +4,7 @@
 #include "protocol/base/text.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace obcanal::adapter::rdb {
 
@@ -59,6 +60,7 @@ class PlanMaker {
             return done.error();
         }
         judge(*plan);
+        plan->make_shapes();
         return plan;
     }
 
@@ -239,6 +241,16 @@ uint32_t SqlPlan::intern() {
     return latest_;
 }
 
+void SqlPlan::make_shapes() {
+    ready_shape(shape_with({}), OpKind::Delete);
+    std::vector<uint16_t> all(columns.size());
+    std::iota(all.begin(), all.end(), 0);
+    // Of a mapping without columns both are the same, and nothing is ever inserted.
+    shapes.push_back(std::make_unique<Shape>());
+    shapes.back()->columns = std::move(all);
+    ready_shape(1, OpKind::Insert);
+}
+
 uint32_t SqlPlan::shape_of(const DmlRow& row, OpKind kind) {
     scratch_.clear();
     for (size_t i = 0; i < columns.size() && kind != OpKind::Delete; i++) {
@@ -248,10 +260,16 @@ uint32_t SqlPlan::shape_of(const DmlRow& row, OpKind kind) {
             scratch_.push_back(static_cast<uint16_t>(i));
         }
     }
-    return intern();
+    const uint32_t number = intern();
+    ready_shape(number, kind);
+    return number;
 }
 
-uint32_t SqlPlan::full_shape(const DmlRow& row) { return shape_of(row, OpKind::Insert); }
+uint32_t SqlPlan::full_shape(const DmlRow& row) {
+    const uint32_t number = shape_of(row, OpKind::Insert);
+    ready_shape(number, OpKind::Update);
+    return number;
+}
 
 uint32_t SqlPlan::shape_with(std::vector<uint16_t> columns_of_it) {
     scratch_ = std::move(columns_of_it);

@@ -70,10 +70,13 @@ struct SqlPlan {
     // The mapping fills every column of the target: a row may be deleted and written anew.
     bool covers_all = false;
 
-    // Position in `shapes`.
+    // Position in `shapes`, of one that is ready for the kind; full_shape(): for INSERT and UPDATE.
     uint32_t shape_of(const core::DmlRow& row, OpKind kind);
     uint32_t full_shape(const core::DmlRow& row);
     uint32_t shape_with(std::vector<uint16_t> columns_of_it);
+    // Ready for DELETE, and for the INSERT of a whole() row. Lanes may call these two at once.
+    const Shape* no_columns() const { return shapes[0].get(); }
+    const Shape* all_columns() const { return shapes[1].get(); }
     // With its prepared statement's text.
     const Shape* ready_shape(uint32_t number, OpKind kind);
     // With the text of an upsert. REQUIRES: a shape of this plan, a key.
@@ -84,6 +87,9 @@ struct SqlPlan {
 
     // By index, because references to them end when one is added.
     std::vector<std::unique_ptr<Shape>> shapes;
+
+    // Makes no_columns() and all_columns(): the last step of making a plan.
+    void make_shapes();
 
     // The form it was made for.
     std::vector<std::pair<std::string, std::string>> source_columns;  // name, mysqlType

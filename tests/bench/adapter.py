@@ -4,7 +4,7 @@
 adapter.py [--rows N] [--runs N] [--batch N] [--profile]      OBCANAL_BIN, OBCANAL_FIXTURES as ctest sets them
 
 Single-row INSERTs and UPDATEs from the log of another MariaDB by obcanal-server, and a full load; rows a second, CPU seconds of the
-adapter per million rows, the ratio to bench_sql_rows with as many sessions. Two lines say where the time goes: CPU seconds per million
+adapter per million rows, the ratio to bench_sql_rows with as many sessions and as many rows in a transaction. Two lines say where the time goes: CPU seconds per million
 rows of every process of the chain, and of the two that prepared statements need; what all of them together leave of the machine is
 idle, or somebody else's. --profile: perf record of the adapter meanwhile.
 """
@@ -23,6 +23,7 @@ from rdb_run import Adapter, live, obcanal  # noqa: E402
 
 COLUMNS = "id bigint PRIMARY KEY, name varchar(40), role_id int, price decimal(12,2), c_time datetime(6)"
 SESSIONS = 3
+TRANSACTION = 2000
 # The Java adapter on a 2-core machine: rows a second, CPU seconds per million rows (client-adapter).
 JAVA = {"insert": (6450, 110), "update": (7000, 73), "full load": (24000, None)}
 RATE = {"insert": 70000, "update": 70000, "full load": 100000}
@@ -91,7 +92,7 @@ class Bench:
         self.adapter = scratch.keep(Adapter(
             scratch.path, {"g1": outer},
             {"canal.tcp.server.host": "127.0.0.1:%d" % self.server.port, "canal.tcp.batch.size": arguments.batch}, password="",
-            extra='"canal.conf.srcDataSources": {"src": {"url": "jdbc:mysql://127.0.0.1:%d/bench", "username": "root", '
+            extra='"canal.conf.syncBatchSize": %d, ' % TRANSACTION + '"canal.conf.srcDataSources": {"src": {"url": "jdbc:mysql://127.0.0.1:%d/bench", "username": "root", '
                   '"password": "", "maxActive": %d}}' % (self.source.port, SESSIONS)))
         for table in ("t", "l"):
             self.adapter.write("rdb/%s.yml" % table, "destination: example\ngroupId: g1\nouterAdapterKey: target\ndataSourceKey: src\n"
@@ -100,6 +101,16 @@ class Bench:
         self.adapter.start()
         self.connected(1)
         self.switch("off")
+
+    def server_has_all(self):
+        """Until its source has nothing to send any more: neither is part of the figure."""
+        last = 0
+        while True:
+            used = cpu_seconds(self.server.process.pid)
+            if used == last:
+                return
+            last = used
+            time.sleep(0.5)
 
     @property
     def target_pid(self):
@@ -143,6 +154,7 @@ class Bench:
                 lines.append("UPDATE t SET name='changed %d', role_id=%d WHERE id=%d;" % (i, (i + 1) % 97, i))
             lines.append("COMMIT;" if i % 10 == 0 else "")
         self.source.sql("\n".join(lines + ["COMMIT;"]))
+        self.server_has_all()
         pid, before = self.adapter.process.pid, self.adapter.rows()
         self.switch("on")
         first = None

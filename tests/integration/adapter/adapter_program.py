@@ -75,7 +75,9 @@ class Adapter(obcanal.Program):
         return sum(float(value) for labels, value in found if label in labels)
 
     def rows(self):
-        return sum(self.metric("obcanal_adapter_rows_total", 'type="%s"' % kind) for kind in ("insert", "update", "delete"))
+        found = re.findall(r'^obcanal_adapter_rows_total\{.*type="(?:insert|update|delete)".*\} (\S+)$', self.ask("GET", "/metrics")[1],
+                           re.MULTILINE)
+        return sum(map(float, found))
 
     def dmls(self, group=None, since=0):
         lines = [LINE.search(line) for line in self.text(since).splitlines()]

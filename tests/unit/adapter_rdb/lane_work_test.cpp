@@ -122,32 +122,26 @@ TEST_F(LaneWorkTest, AnotherUniqueKeyKeepsTheOrder) {
     EXPECT_EQ(units(), "D1 I2bI3c U3c I4d");
 }
 
-TEST_F(LaneWorkTest, LanesByKeyUnlessRowsBelongTogether) {
-    add(dmls_.insert("1", "a", "1"));
-    add(dmls_.update({"1", "a", "1"}, {"1", "b", "1"}));
-    EXPECT_EQ(lane_of(work_.ops[0], 8, false), lane_of(work_.ops[1], 8, false));
-    std::set<size_t> used;
-    std::vector<std::string> ids;
-    for (int i = 0; i < 100; i++) ids.push_back(std::to_string(i));
-    for (const std::string& id : ids) {
-        add(dmls_.insert(id, "a", "1"));
-        used.insert(lane_of(work_.ops.back(), 4, false));
-        EXPECT_EQ(lane_of(work_.ops.back(), 4, true), lane_of(work_.ops.front(), 4, true));
-    }
-    EXPECT_EQ(used.size(), 4U);
+TEST_F(LaneWorkTest, OtherLanesMayReadThePlanMeanwhile) {
+    add(dmls_.update({"2", "a", "1"}, {"2", "b", "1"}));
+    add(dmls_.update({"2", "b", "1"}, {"2", "b", "5"}));
+    add(dmls_.update({"3", "a", "1"}, {"3", "b", "1"}));
+    add(dmls_.update({"3", "b", "1"}, {"3", "b", "5"}));
+    const size_t shapes = plan_->shapes.size();
+    EXPECT_EQ(units(), "U2bU3b");
+    EXPECT_EQ(plan_->shapes.size(), shapes);
+    EXPECT_EQ(
+        work_.units[0].shape->prepared[static_cast<size_t>(OpKind::Update)],
+        "UPDATE `t2`.`user` SET `name`=?,`n`=? WHERE `id`=?"
+    );
 }
 
-TEST_F(LaneWorkTest, LanesGetEqualSharesOfNumbersThatFollowEachOther) {
-    std::vector<size_t> shares(3);
-    for (int i = 0; i < 3'000; i++) {
-        const std::string id = std::to_string(100'000'000 + i);
-        add(dmls_.insert(id, "a", "1"));
-        shares[lane_of(work_.ops.back(), 3, false)]++;
-    }
-    for (const size_t share : shares) {
-        EXPECT_GT(share, 850U);
-        EXPECT_LT(share, 1'150U);
-    }
+TEST_F(LaneWorkTest, BehindAFullLoadRowsTakeTheirPlace) {
+    work_.after_load = true;
+    add(dmls_.insert("1", "a", "1"));
+    EXPECT_EQ(units(), "I1a");
+    EXPECT_TRUE(work_.units[0].upsert);
+    EXPECT_THAT(work_.units[0].shape->upsert, testing::HasSubstr("ON DUPLICATE KEY UPDATE"));
 }
 
 TEST_F(LaneWorkTest, ManyKeysThatAllMove) {
