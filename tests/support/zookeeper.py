@@ -32,6 +32,12 @@ class Zookeeper:
     def stop(self, *options):
         self.run("stop.sh", *options)
 
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.stop()
+
     def meta_tool(self, command, path, *more, chroot="", digest=""):
         done = subprocess.run([self.tool, command, "zk:%s%s" % (self.place, chroot), path] + list(more), capture_output=True,
                               text=True, timeout=60, env=dict(os.environ, **({"ZOOKEEPER_DIGEST": digest} if digest else {})))

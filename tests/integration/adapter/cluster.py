@@ -2,38 +2,22 @@
 one adapter of two consumes and the other takes over, and the switch is one word for both that outlives them.
 """
 import os
-import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "support"))
 import obcanal  # noqa: E402
 from adapter import LOGGER, SHOP, expect, recorded, replayed, same_tables, timed_stop  # noqa: E402
 from adapter_program import Adapter  # noqa: E402
+from zookeeper import Zookeeper  # noqa: E402
 
 FAILOVER = 60
-
-
-class Zookeeper:
-    def __init__(self, scratch):
-        self.scripts = os.path.join(obcanal.SUPPORT, "services", "zookeeper")
-        self.port, self.data = obcanal.free_port(), os.path.join(scratch, "zookeeper")
-
-    def run(self, script, *options):
-        subprocess.run([os.path.join(self.scripts, script), "--data", self.data] + list(options), check=True, timeout=120)
-
-    def __enter__(self):
-        self.run("start.sh", "--ports", str(self.port), "--tick", "500")
-        return self
-
-    def __exit__(self, *_):
-        self.run("stop.sh")
 
 
 def server(scratch, name, logproxy, zookeeper):
     folder = os.path.join(scratch.path, name)
     os.mkdir(folder)
     return scratch.keep(obcanal.Server(folder, logproxy.port, server={
-        "canal.zkServers": "127.0.0.1:%d" % zookeeper.port,
+        "canal.zkServers": zookeeper.place,
         "canal.instance.global.spring.xml": "classpath:spring/default-instance.xml",
         "canal.zookeeper.session.timeout": 2000,
     }))
@@ -57,8 +41,8 @@ def all_rows(adapters):
 
 def main():
     changes, final = recorded()
-    with obcanal.Scratch("adapter-cluster") as scratch, Zookeeper(scratch.path) as zookeeper:
-        hosts = "127.0.0.1:%d" % zookeeper.port
+    with obcanal.Scratch("adapter-cluster") as scratch, Zookeeper(scratch.path, None) as zookeeper:
+        hosts = zookeeper.place
         logproxy = scratch.logproxy(obcanal.fixture(SHOP), options=["--rate", "800"])
         first = server(scratch, "one", logproxy, zookeeper).start()
         # Ready is a server that stands by, too: this one is to lead.

@@ -25,7 +25,7 @@ def expect(what, got, wanted):
 class LoadRun(Run):
     """A source that has rows before anybody follows its log, and mappings of its tables."""
 
-    def __init__(self, scratch, make, rows, properties=None):
+    def __init__(self, scratch, make, rows, properties=None, zookeeper=None):
         self.scratch, self.make, self.marks, self.rows, self.tables = scratch, make, 0, rows, dict(TABLES)
         self.source = live.Database(scratch, "mariadb", name="source").start().user()
         self.target = Postgres(scratch) if make == "postgres" else MysqlFamily(scratch, make)
@@ -41,19 +41,26 @@ class LoadRun(Run):
                 self.target.sql("CREATE TABLE %s (%s)" % (table, columns[1]))
         self.server = live.server(scratch, self.source).start()
         live.streaming(self.server)
-        outer = [{"name": "rdb", "key": "target", "properties": {
-            "jdbc.url": self.target.url(), "jdbc.username": self.target.user, "jdbc.password": "", "threads": "3", **(properties or {})}}]
-        self.adapter = scratch.keep(Adapter(
-            scratch.path, {"g1": outer}, {"canal.tcp.server.host": "127.0.0.1:%d" % self.server.port}, password="",
-            extra='"canal.conf.srcDataSources": {"src": {"url": "jdbc:mysql://127.0.0.1:%d/mytest", "username": "root", '
-                  '"password": "", "maxActive": 3}}' % self.source.port))
-        for table in list(TABLES) + ["marker"]:
-            self.mapping(table, table)
+        self.properties, self.zookeeper = properties or {}, zookeeper
+        self.adapter = self.make_adapter("adapter", self.server.port)
 
-    def mapping(self, name, table, more=""):
+    def make_adapter(self, name, server_port):
+        outer = [{"name": "rdb", "key": "target", "properties": {
+            "jdbc.url": self.target.url(), "jdbc.username": self.target.user, "jdbc.password": "", "threads": "3", **self.properties}}]
+        more = '"canal.conf.srcDataSources": {"src": {"url": "jdbc:mysql://127.0.0.1:%d/mytest", "username": "root", ' \
+               '"password": "", "maxActive": 3}}' % self.source.port
+        if self.zookeeper:
+            more += ',\n"canal.conf.zookeeperHosts": "%s"' % self.zookeeper
+        adapter = self.scratch.keep(Adapter(self.scratch.path, {"g1": outer}, {"canal.tcp.server.host": "127.0.0.1:%d" % server_port},
+                                            more, name, password=""))
+        for table in list(TABLES) + ["marker"]:
+            self.mapping(table, table, adapter=adapter)
+        return adapter
+
+    def mapping(self, name, table, more="", adapter=None):
         keys = KEYS.get(table, ["id"])
         pk = "  targetPk:\n" + "".join("    %s: %s\n" % (key, key) for key in keys) if keys else ""
-        self.adapter.write("rdb/%s.yml" % name, "destination: example\ngroupId: g1\nouterAdapterKey: target\ndataSourceKey: src\n"
+        (adapter or self.adapter).write("rdb/%s.yml" % name, "destination: example\ngroupId: g1\nouterAdapterKey: target\ndataSourceKey: src\n"
                            "concurrent: true\ndbMapping:\n  database: mytest\n  table: %s\n  targetTable: %s\n  mapAll: true\n"
                            "  commitBatch: 500\n%s%s" % (table, table, pk, more))
 
@@ -67,9 +74,9 @@ class LoadRun(Run):
             INSERT INTO pair SELECT CONCAT(CHAR(97 + seq %% 20), ''''), 18446744073709551615 - seq, seq FROM seq_1_to_%d;
             """ % (rows, rows // 4, 2000, rows // 4)
 
-    def load(self, task, **parameters):
+    def load(self, task, adapter=None, **parameters):
         query = "&".join("%s=%s" % pair for pair in parameters.items())
-        return json.loads(self.adapter.ask("POST", "/etl/rdb/target/%s" % task, query.encode())[1])
+        return json.loads((adapter or self.adapter).ask("POST", "/etl/rdb/target/%s" % task, query.encode())[1])
 
     def loaded(self, task, **parameters):
         answer = self.load(task, **parameters)
@@ -106,8 +113,8 @@ class LoadRun(Run):
             lines.append("COMMIT;" if number % 3 == 2 else "")
         return "\n".join(lines + ["COMMIT;"])
 
-    def figures(self):
-        return self.adapter.get("/etl")[0]["progress"]
+    def figures(self, adapter=None):
+        return (adapter or self.adapter).get("/etl")[0]["progress"]
 
 
 def beside_a_writer(run, arguments):
@@ -130,18 +137,12 @@ def beside_a_writer(run, arguments):
 def ended_within(run, end):
     """What was loaded stays, the rest follows by itself; a second load at the same time is refused (golden 98). `end`: kill or stop."""
     run.source.sql(run.changes(3, 200), check=False)
-    # One of the last piece: who waits for it holds locks of gaps before it, which earlier pieces would wait for.
-    held = run.rows - 1
-    run.wait_written()
-    run.source.sql("DELETE FROM mytest.plain WHERE id=%d; INSERT INTO mytest.plain (id,n) VALUES (%d,5)" % (held, held))
-    run.wait_written()
-    run.target.sql("DELETE FROM %s" % run.place("plain"))
-    blocker = Blocker(run, "BEGIN; INSERT INTO %s (id) VALUES (%d)" % (run.place("plain"), held))
+    blocker = hold_last_piece(run)
     answers = []
     loading = threading.Thread(target=lambda: answers.append(attempt(run, "plain.yml")))
     loading.start()
     obcanal.wait_until(lambda: 0 < run.figures()["rows"] and run.figures()["state"] == "running", "a load to be under way")
-    rows = settled(run)
+    rows = settled(run, run.adapter)
     expect("figures", 0 < rows < run.rows and run.figures()["total"] > 0 and run.figures()["percent"] > 0, True)
     second = run.load("uniq.yml")
     expect("a second load", (second["succeeded"], "runs already" in second["errorMessage"]), (False, True))
@@ -150,30 +151,45 @@ def ended_within(run, end):
     blocker.end()
     kept = run.count("plain")
     run.adapter.start()
-    obcanal.wait_until(lambda: "the full load is complete" in run.adapter.text(run.adapter.offset),
-                       lambda: "the load to go on\n%s" % run.adapter.text()[-3000:], 120)
+    wait_complete(run.adapter)
     run.wait_written()
     before = [line for line in run.adapter.text(run.adapter.offset).splitlines() if "full load" in line and "before=" in line]
     expect("goes on where it was: %r" % before, any("before=0 " in line for line in before), False)
     print(end + " with %d rows in the target; %d rows equal" % (kept, run.check_equal()), flush=True)
 
 
-def attempt(run, task):
+def wait_complete(adapter):
+    obcanal.wait_until(lambda: "the full load is complete" in adapter.text(adapter.offset),
+                       lambda: "the load to go on\n%s" % adapter.text()[-3000:], 120)
+
+
+def attempt(run, task, adapter=None):
     try:
-        return run.load(task)
+        return run.load(task, adapter)
     except OSError as error:
         return error
 
 
-def settled(run):
+def hold_last_piece(run):
+    """Empties `plain` at the target; a load of it will wait until the returned transaction of somebody else's ends."""
+    # Who waits for a row holds locks of gaps before it, which earlier pieces would wait for.
+    held = run.rows - 1
+    run.wait_written()
+    run.source.sql("DELETE FROM mytest.plain WHERE id=%d; INSERT INTO mytest.plain (id,n) VALUES (%d,5)" % (held, held))
+    run.wait_written()
+    run.target.sql("DELETE FROM %s" % run.place("plain"))
+    return Blocker(run, "BEGIN; INSERT INTO %s (id) VALUES (%d)" % (run.place("plain"), held))
+
+
+def settled(run, adapter):
     """The rows of the load under way, when all are there but the piece that waits for the lock, and it is noted."""
     def noted():
-        paths = glob.glob(os.path.join(run.adapter.data, "full-loads", "*", "*plain%2eyml*"))
+        paths = glob.glob(os.path.join(adapter.data, "full-loads", "*", "*plain%2eyml*"))
         with open(paths[0], encoding="utf-8") as file:
             return json.load(file)["parts"]["plain"]["rows"] > 0
-    obcanal.wait_until(lambda: run.figures()["rows"] > run.figures()["total"] - 1200 and noted(),
-                       lambda: "the load to wait: %r" % run.figures(), 120)
-    return run.figures()["rows"]
+    obcanal.wait_until(lambda: run.figures(adapter)["rows"] > run.figures(adapter)["total"] - 1200 and noted(),
+                       lambda: "the load to wait: %r" % run.figures(adapter), 120)
+    return run.figures(adapter)["rows"]
 
 
 class Blocker:
