@@ -179,6 +179,7 @@ Awaitable<Result<void>> Pipeline::consume() {
     // What was fetched and not delivered comes again with the next session.
     feed_.close();
     co_await fetching.wait_for_all();
+    co_await drop_ahead();
     co_return done;
 }
 
@@ -189,6 +190,7 @@ Awaitable<Result<void>> Pipeline::deliver_fetched(TaskGroup* fetching) {
         if (stopping_ || !context_.sync_switch.is_on(name())) co_return Result<void>{};
         const Result<DmlBatch>& batch = fetched_.at(at).batch;
         if (!batch) co_return batch.error();
+        ahead_ = false;
         fetching->spawn(context_.strand, fetch(&fetched_.at(at ^ 1)));
         const bool nothing = batch->id.value <= 0;
         if (nothing && !acks_.starves()) continue;
@@ -225,9 +227,26 @@ Awaitable<void> Pipeline::fetch(Fetched* to) {
     to->batch = to->reader.read(name(), *messages);
     if (to->batch) {
         to->batch->session = stats_.connects.load();
+        announce(*to->batch);
     } else {
         to->batch = to->batch.error().in("batch " + std::to_string(messages->batch_id));
     }
+}
+
+// Unless something has to be done before it that no batch may be under way meanwhile.
+void Pipeline::announce(const DmlBatch& batch) {
+    if (batch.dmls.empty() || loads_ > 0 || steady_now() >= next_refresh_) return;
+    for (const std::unique_ptr<Target>& target : targets_) {
+        const size_t limit = target->writer->part_rows(context_.config.sync_batch_size);
+        if (batch.rows + batch.dmls.size() > limit) continue;
+        target->writer->look_ahead(batch);
+        ahead_ = true;
+    }
+}
+
+Awaitable<void> Pipeline::drop_ahead() {
+    for (const std::unique_ptr<Target>& target : targets_) co_await target->writer->drop_ahead();
+    ahead_ = false;
 }
 
 bool Pipeline::counts_places() const {
@@ -268,7 +287,8 @@ Awaitable<void> Pipeline::wait_while_loading() {
 }
 
 Awaitable<void> Pipeline::between_batches() {
-    if (steady_now() < next_refresh_) co_return;
+    // What is under way already is the next batch.
+    if (ahead_ || steady_now() < next_refresh_) co_return;
     next_refresh_ = steady_now() + kRefreshPeriod;
     co_await go_on_loading();
     co_await wait_while_loading();

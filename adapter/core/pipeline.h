@@ -89,6 +89,8 @@ class Pipeline {
     Awaitable<Result<void>> consume();
     Awaitable<Result<void>> deliver_fetched(TaskGroup* fetching);
     Awaitable<void> fetch(Fetched* to);
+    void announce(const DmlBatch& batch);
+    Awaitable<void> drop_ahead();
     Awaitable<void> between_batches();
     Awaitable<void> go_on_loading();
     Awaitable<Result<void>> wait_for_others();
@@ -132,6 +134,7 @@ class Pipeline {
     size_t callers_ = 0;  // of full_load() and count() that are inside of a writer
     size_t loads_ = 0;    // full loads that run or wait
     bool busy_ = false;   // a writer is being called
+    bool ahead_ = false;  // a writer may have begun with the batch behind the one in hand
     bool stopping_ = false;
 };
 

@@ -157,6 +157,7 @@ Awaitable<Result<FullLoadOutcome>> Pipeline::full_load(
     } else if (stopping_) {
         outcome = Error{Errc::Stopped, Retry::Never, "the adapter is stopping"};
     } else if (target != nullptr) {
+        co_await drop_ahead();
         Result<void> opened;
         if (!target->opened) opened = co_await target->writer->open();
         if (opened) {

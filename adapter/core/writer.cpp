@@ -10,6 +10,8 @@ Awaitable<Result<TaskCount>> Writer::count(std::string /*task*/) {
     co_return Error{Errc::Unsupported, Retry::Never, "this kind of target counts no rows"};
 }
 
+Awaitable<void> Writer::drop_ahead() { co_return; }
+
 Awaitable<Result<void>> Writer::stop_counting() { co_return Result<void>{}; }
 
 void log_findings(const Logger& log, const std::vector<Finding>& findings) {

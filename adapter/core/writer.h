@@ -82,6 +82,12 @@ class Writer {
     // After an Error the same batch comes again, whole: what was written of it must do no harm.
     // The Error names task, table, key and the target's words.
     virtual Awaitable<Result<void>> write(const DmlBatch& batch) = 0;
+    // The batch that comes after the one in hand, or is it already: write() may begin with it
+    // before the earlier one is durable. It stays where it is until its own write() or drop_ahead()
+    // has returned; between the two write()s nothing else is called.
+    virtual void look_ahead(const DmlBatch& /*next*/) {}
+    // What was begun with ends, and is not looked at any more. Not while write() runs.
+    virtual Awaitable<void> drop_ahead();
     // Rows of a batch that write() is given at once, where `configured` is what the operator wants.
     virtual size_t part_rows(size_t configured) const { return configured; }
     // Takes over mapping files that changed; called between batches. A broken file is logged and

@@ -3,7 +3,6 @@
 #include "protocol/base/clock.h"
 #include "protocol/base/text.h"
 #include "protocol/net/asio.h"
-#include "protocol/net/task_group.h"
 
 #include <algorithm>
 #include <array>
@@ -31,6 +30,13 @@ void append_sized(std::string& to, const std::string& text) {
     to += std::to_string(text.size());
     to.push_back(':');
     to += text;
+}
+
+std::string document_key(const DocumentTarget& target, const DocumentChange& change) {
+    std::string key;
+    append_sized(key, target.index);
+    append_sized(key, change.id);
+    return key;
 }
 
 ActionLine line_of(const BulkOp& op) {
@@ -63,9 +69,7 @@ std::string describe_op(const BulkOp& op) {
 // -- BulkWave
 
 bool BulkWave::add(const DocumentTarget& target, const DocumentChange& change) {
-    std::string key;
-    append_sized(key, target.index);
-    append_sized(key, change.id);
+    std::string key = document_key(target, change);
     const bool upsert = target.plan->task->upsert;
     const auto [found, added] = by_document_.try_emplace(std::move(key), ops_.size());
     if (added) {
@@ -110,6 +114,10 @@ const std::vector<DocumentChange>& BulkWave::keep(std::vector<DocumentChange> ch
     return kept_.back();
 }
 
+bool BulkWave::has(const DocumentTarget& target, const DocumentChange& change) const {
+    return by_document_.contains(document_key(target, change));
+}
+
 void BulkWave::clear() {
     ops_.clear();
     by_document_.clear();
@@ -143,7 +151,6 @@ Bulk::Bulk(EsClient& client, size_t connections, Executor strand, BulkCounts& co
       connections_(std::max<size_t>(connections, 1)),
       strand_(strand),
       counts_(counts),
-      lanes_(strand),
       wake_(strand),
       fed_(strand),
       room_(strand) {}
@@ -155,11 +162,11 @@ uint64_t Bulk::next_version() {
     return version_;
 }
 
-Awaitable<void> Bulk::pause(std::chrono::milliseconds time) {
+Awaitable<void> Bulk::pause(const BulkRound* round, std::chrono::milliseconds time) {
     const SteadyTime until = steady_now() + time;
-    while (!stopped_ && round_->result && steady_now() < until) {
+    while (!stopped_ && round->result && steady_now() < until) {
         wake_.arm();
-        if (stopped_ || !round_->result) co_return;
+        if (stopped_ || !round->result) co_return;
         co_await wake_.wait(until);
     }
 }
@@ -172,69 +179,75 @@ void Bulk::stop() {
 }
 
 void Bulk::begin(BulkWave* wave, size_t lanes) {
-    round_ = std::make_unique<Round>();
-    round_->wave = wave;
-    for (size_t i = 0; i < lanes; ++i) lanes_.spawn(strand_, run_lane());
+    wave->round_ = std::make_unique<BulkRound>(strand_);
+    for (size_t i = 0; i < lanes; ++i) wave->round_->lanes.spawn(strand_, run_lane(wave));
 }
 
 Awaitable<Result<void>> Bulk::feed(BulkWave* wave) {
-    if (!round_) begin(wave, connections_);
-    OBC_ASSERT(round_->wave == wave);
+    if (!wave->round_) begin(wave, connections_);
+    const BulkRound* const round = wave->round_.get();
     fed_.notify();
     for (;;) {
         room_.arm();
-        if (!round_->result || stopped_ || wave->waiting() < 2 * kGoodShare) break;
+        if (!round->result || stopped_ || wave->waiting() < 2 * kGoodShare) break;
         const SteadyTime until = steady_now() + kLong;
         co_await room_.wait(until);
     }
     if (stopped_) co_return Error{Errc::Stopped, Retry::Never, "stopped"};
-    co_return round_->result;
+    co_return round->result;
 }
 
 Awaitable<Result<void>> Bulk::finish(BulkWave* wave) {
     if (wave->empty()) co_return Result<void>();
-    if (!round_) {
+    if (!wave->round_) {
         begin(wave, std::clamp<size_t>(wave->waiting() / kLeastShare, size_t{1}, connections_));
     }
-    OBC_ASSERT(round_->wave == wave);
-    round_->open = false;
+    wave->round_->open = false;
     fed_.notify();
-    co_await lanes_.wait_for_all();
-    const std::unique_ptr<Round> round = std::move(round_);
+    co_await wave->round_->lanes.wait_for_all();
+    const std::unique_ptr<BulkRound> round = std::move(wave->round_);
     co_return round->result;
 }
 
-Awaitable<void> Bulk::abandon() {
-    if (!round_) co_return;
-    if (round_->result) round_->result = Error{Errc::Stopped, Retry::Never, "abandoned"};
+void Bulk::cancel(BulkWave* wave) {
+    BulkRound* const round = wave->round_.get();
+    if (round == nullptr) return;
+    if (round->result) round->result = Error{Errc::Stopped, Retry::Never, "abandoned"};
     fed_.notify();
     wake_.notify();
-    co_await lanes_.wait_for_all();
-    round_.reset();
+    room_.notify();
+}
+
+Awaitable<void> Bulk::abandon(BulkWave* wave) {
+    if (!wave->round_) co_return;
+    cancel(wave);
+    co_await wave->round_->lanes.wait_for_all();
+    wave->round_.reset();
 }
 
 // Of the ops that wait, how many a lane takes now.
-size_t Bulk::share() const {
-    const size_t waiting = round_->wave->waiting();
+size_t Bulk::share(const BulkWave& wave) const {
+    const size_t waiting = wave.waiting();
     const size_t most = std::min(waiting, size_.actions());
     const size_t even = (waiting + connections_ - 1) / connections_;
-    if (!round_->open) return std::min(most, std::max(kLeastShare, even));
     const size_t good = std::min(kGoodShare, size_.actions());
+    const size_t least = wave.followed_ ? good : kLeastShare;
+    if (!wave.round_->open) return std::min(most, std::max(least, even));
     return waiting < good ? 0 : std::min(most, std::max(good, even));
 }
 
-Awaitable<void> Bulk::run_lane() {
-    co_await work_lane();
+Awaitable<void> Bulk::run_lane(BulkWave* wave) {
+    co_await work_lane(wave);
     // Whoever waits has to know of an Error.
     room_.notify();
-    if (!round_->result) {
+    if (!wave->round_->result) {
         fed_.notify();
         wake_.notify();
     }
 }
 
-Awaitable<void> Bulk::work_lane() {
-    Round* const round = round_.get();
+Awaitable<void> Bulk::work_lane(BulkWave* wave) {
+    BulkRound* const round = wave->round_.get();
     std::vector<BulkOp*> pending;
     std::chrono::milliseconds backoff = kFirstPause;
     SteadyTime moved = steady_now();
@@ -246,7 +259,7 @@ Awaitable<void> Bulk::work_lane() {
         if (pending.empty()) {
             fed_.arm();
             if (stopped_) continue;
-            const size_t count = share();
+            const size_t count = share(*wave);
             if (count == 0 && !round->open) co_return;
             if (count == 0) {
                 const SteadyTime until = steady_now() + kLong;
@@ -254,7 +267,7 @@ Awaitable<void> Bulk::work_lane() {
                 moved = steady_now();
                 continue;
             }
-            for (size_t i = 0; i < count; ++i) pending.push_back(round->wave->take());
+            for (size_t i = 0; i < count; ++i) pending.push_back(wave->take());
             room_.notify();
         }
         const Result<bool> sent = co_await send_some(&pending);
@@ -276,7 +289,7 @@ Awaitable<void> Bulk::work_lane() {
             co_return;
         }
         if (pending.front()->item.status == 0) continue;  // not sent yet
-        co_await pause(backoff);
+        co_await pause(round, backoff);
         backoff = std::min(backoff * 2, kLongestPause);
     }
 }

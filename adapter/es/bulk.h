@@ -49,6 +49,15 @@ struct BulkOp {
     const std::string& routing() const { return changes.back()->routing; }
 };
 
+// What the lanes of a wave share from its first feed() or finish() on.
+struct BulkRound {
+    explicit BulkRound(Executor strand) : lanes(std::move(strand)) {}
+
+    bool open = true;  // more may be added
+    Result<void> result;
+    TaskGroup lanes;
+};
+
 // Ops on their way. Changes of one document become one op as long as it has not left.
 class BulkWave {
  public:
@@ -61,9 +70,17 @@ class BulkWave {
     // Ops that nobody has taken yet.
     size_t waiting() const { return ops_.size() - taken_; }
     BulkOp* take() { return &ops_[taken_++]; }
+    // Is there anything to be done to the document?
+    bool has(const DocumentTarget& target, const DocumentChange& change) const;
+    // Another wave comes right behind: lanes that have no part in the end of this one are not idle.
+    void set_followed() { followed_ = true; }
     void clear();
 
  private:
+    friend class Bulk;
+
+    std::unique_ptr<BulkRound> round_;
+    bool followed_ = false;
     std::deque<BulkOp> ops_;
     std::deque<std::vector<DocumentChange>> kept_;
     size_t taken_ = 0;
@@ -93,6 +110,7 @@ class BulkSize {
 struct BulkCounts {
     std::atomic<uint64_t> documents{0};
     std::atomic<uint64_t> bulks{0};
+    std::atomic<uint64_t> ahead{0};        // batches
     std::atomic<uint64_t> looked_at{0};    // documents
     std::atomic<uint64_t> tried_again{0};  // actions
     std::atomic<uint64_t> stale{0};
@@ -105,28 +123,24 @@ class Bulk {
  public:
     Bulk(EsClient& client, size_t connections, Executor strand, BulkCounts& counts);
 
+    // Several waves may be under way, of which no two have anything for the same document.
     // Begins to send the wave's ops, more of which may come; returns when there is room for them.
     Awaitable<Result<void>> feed(BulkWave* wave);
     // Sends the rest. When it returns without Error, the outcome of every op is Done, Missing or
     // Refused; in any case nothing of the wave is under way any more.
     Awaitable<Result<void>> finish(BulkWave* wave);
+    // What awaits the wave's feed() or finish() ends with an Error.
+    void cancel(BulkWave* wave);
     // After feed(): nothing of the wave is under way any more, whatever has become of it.
-    Awaitable<void> abandon();
+    Awaitable<void> abandon(BulkWave* wave);
     // Any thread.
     void stop();
 
  private:
-    // What the lanes share from the first feed() or finish() of a wave on.
-    struct Round {
-        BulkWave* wave = nullptr;
-        bool open = true;  // more may be added
-        Result<void> result;
-    };
-
     void begin(BulkWave* wave, size_t lanes);
-    size_t share() const;
-    Awaitable<void> run_lane();
-    Awaitable<void> work_lane();
+    size_t share(const BulkWave& wave) const;
+    Awaitable<void> run_lane(BulkWave* wave);
+    Awaitable<void> work_lane(BulkWave* wave);
     // Sends the first of `pending`, as many as fit, and takes those out that are settled. True: it
     // has got further.
     Awaitable<Result<bool>> send_some(std::vector<BulkOp*>* pending);
@@ -137,7 +151,7 @@ class Bulk {
     size_t make_body(const std::vector<BulkOp*>& pending, std::string& body);
     void append_op(std::string& body, const BulkOp& op, uint64_t version) const;
     bool settle(BulkOp& op, BulkItem item);
-    Awaitable<void> pause(std::chrono::milliseconds time);
+    Awaitable<void> pause(const BulkRound* round, std::chrono::milliseconds time);
     uint64_t next_version();
 
     EsClient& client_;
@@ -145,8 +159,6 @@ class Bulk {
     const Executor strand_;
     BulkCounts& counts_;
     BulkSize size_;
-    std::unique_ptr<Round> round_;
-    TaskGroup lanes_;
     Notifier wake_;            // who pauses
     Notifier fed_;             // lanes that have nothing to do
     Notifier room_;            // who feeds them

@@ -228,6 +228,7 @@ Awaitable<Result<bool>> DocumentPlanner::next(std::vector<DocumentChange>& to) {
         state.wake.arm();
         {
             const std::lock_guard lock(state.mutex);
+            if (state.abandoned) co_return stopped();
             if (!state.ready.empty()) {
                 to = std::move(state.ready.front());
                 state.ready.pop_front();
@@ -242,6 +243,19 @@ Awaitable<Result<bool>> DocumentPlanner::next(std::vector<DocumentChange>& to) {
         const SteadyTime until = steady_now() + kLong;
         co_await state.wake.wait(until);
     }
+}
+
+void DocumentPlanner::give_up() {
+    State& state = *state_;
+    if (!state.started) return;
+    {
+        const std::lock_guard lock(state.mutex);
+        if (state.ended) return;
+        state.abandoned = true;
+        state.room.notify_all();
+    }
+    state.batch_reader.interrupt();
+    state.wake.notify();
 }
 
 Awaitable<void> DocumentPlanner::end() {

@@ -40,6 +40,8 @@ class DocumentPlanner {
     // document in one block only the last is left; a later block is newer.
     Awaitable<Result<bool>> next(std::vector<DocumentChange>& to);
     Awaitable<void> end();
+    // next() returns an Error soon, and again.
+    void give_up();
 
     // Updates that found no document: each becomes Whole, or Delete when its row is gone. Also
     // while a batch is under way.

@@ -67,6 +67,8 @@ EsWriter::EsWriter(
       client_(std::move(client)),
       planner_(context.config, context.strand),
       bulk_(*client_, options_.http.connections, context.strand, counts_),
+      tasks_(context.strand),
+      turn_(context.strand),
       loads_(context.config.data_dir, context.destination, context.group, context.adapter.key) {
     for (const std::string& warning : options_.warnings) log_.warn(warning);
 }
@@ -76,6 +78,7 @@ EsWriter::~EsWriter() = default;
 // -- mappings and indexes
 
 void EsWriter::load_mappings() {
+    OBC_ASSERT(!ahead_);
     auto refreshed = mappings_.refresh();
     core::log_findings(log_, refreshed.findings);
     if (!refreshed.changed) return;
@@ -123,6 +126,7 @@ void EsWriter::stop() {
     client_->stop();
     bulk_.stop();
     planner_.stop();
+    turn_.notify();
 }
 
 Awaitable<Result<void>> EsWriter::look_at_index(std::string index, std::string type) {
@@ -172,6 +176,7 @@ bool EsWriter::shares_index(const MappingPlan& plan) const {
 
 Awaitable<Result<void>> EsWriter::look_at_owned() {
     owned_.clear();
+    owned_plans_ = plans_.size();
     if (!options_.whole_documents) co_return Result<void>();
     for (const auto& [plan, index] : plans_) {
         if (plan->task->upsert || plan->by_pk || shares_index(*plan)) continue;
@@ -193,6 +198,7 @@ void EsWriter::retire_targets() {
 
 // Between batches: ops point to targets, and plans may have been made anew.
 void EsWriter::forget_targets() {
+    OBC_ASSERT(!ahead_);
     const SteadyTime now = steady_now();
     for (const auto& [plan, target] : targets_) {
         const auto known = indexes_.find(target->index);
@@ -206,41 +212,13 @@ void EsWriter::forget_targets() {
 
 // -- batches
 
-Awaitable<Result<void>> EsWriter::write(const core::DmlBatch& batch) {
-    only_task_ = batch.only_task;
-    fresh_ = false;
-    forget_targets();
-    Result<void> done = co_await write_batch(&batch);
-    co_await planner_.end();
-    if (stopped_ && !done) co_return Error{Errc::Stopped, Retry::Never, "stopped"};
-    if (!done) {
-        // Whatever is wrong may be put right there: look again.
-        indexes_.clear();
-        targets_.clear();
-        co_return done;
-    }
-    wrote_ = true;
-    if (!batch.dmls.empty() && batch.only_task.empty()) {
-        last_execute_ms_ = batch.dmls.back().execute_ms;
-    }
-    co_return done;
-}
-
-Awaitable<Result<void>> EsWriter::write_batch(const core::DmlBatch* batch) {
-    Result<void> looked = co_await look_at_owned();
-    if (!looked) co_return looked;
-    planner_.begin(*batch, owned_);
-    BulkWave wave;
-    Result<void> done = co_await write_blocks(&wave);
-    done = co_await end_wave(&wave, std::move(done));
-    co_return done;
-}
-
-Awaitable<Result<void>> EsWriter::write_blocks(BulkWave* wave) {
+Awaitable<Result<void>> EsWriter::write_blocks(Work* work) {
+    BulkWave* const wave = &work->wave;
     for (;;) {
         std::vector<DocumentChange> changes;
         const Result<bool> more = co_await planner_.next(changes);
         if (!more) co_return more.error();
+        if (work->cancelled) co_return Error{Errc::Stopped, Retry::Never, "stopped"};
         if (!*more) co_return Result<void>();
         const std::vector<DocumentChange>& kept = wave->keep(std::move(changes));
         Result<void> written = co_await add_changes(&kept, wave);
@@ -261,7 +239,7 @@ Awaitable<Result<void>> EsWriter::write_changes(const std::vector<DocumentChange
 // Writes what is left in the wave, or leaves it alone after an Error.
 Awaitable<Result<void>> EsWriter::end_wave(BulkWave* wave, Result<void> done) {
     if (done) co_return co_await flush(wave);
-    co_await bulk_.abandon();
+    co_await bulk_.abandon(wave);
     co_return done;
 }
 
@@ -272,9 +250,11 @@ Awaitable<Result<void>> EsWriter::add_changes(
         if (!only_task_.empty() && change.plan->task->task != only_task_) continue;
         const auto known = targets_.find(change.plan);
         const bool plain = !parks(change) && !change.plan->by_pk &&
-                           change.kind != ChangeKind::Truncate && known != targets_.end();
+                           change.kind != ChangeKind::Truncate && known != targets_.end() &&
+                           is_free(*wave, *known->second, change);
         if (plain && wave->add(*known->second, change)) continue;
-        Result<void> written = co_await write_change(&change, wave);
+        Result<void> written = co_await await_turn(wave);
+        if (written) written = co_await write_change(&change, wave);
         if (!written) co_return written;
     }
     if (wave->waiting() < kFeedOps) co_return Result<void>();
@@ -322,6 +302,12 @@ Awaitable<Result<void>> EsWriter::send(BulkWave* wave, std::vector<DocumentChang
     for (BulkOp& op : wave->ops()) {
         if (op.outcome == ItemOutcome::Missing) missing->push_back(*op.changes.back());
         if (op.outcome == ItemOutcome::Refused) refused.push_back(std::move(op));
+    }
+    if (!missing->empty() || !refused.empty()) {
+        sent = co_await await_turn(wave);
+        if (!sent) co_return sent;
+        Work* const work = ahead_ && wave == &ahead_->wave ? ahead_.get() : current_.get();
+        if (work != nullptr) work->settling = true;
     }
     wave->clear();
     for (BulkOp& op : refused) {
@@ -460,6 +446,7 @@ std::vector<core::WriterCounter> EsWriter::counters() const {
     return {
         {"es_documents", "Documents written, by one action each.", counts_.documents},
         {"es_bulks", "Bulks that were answered.", counts_.bulks},
+        {"es_ahead", "Batches begun with before the one before was written.", counts_.ahead},
         {"es_retried", "Actions that the server was too busy for, sent again.", counts_.tried_again
         },
         {"es_looked_at", "Documents looked at before fields were put into them.", counts_.looked_at

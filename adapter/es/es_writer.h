@@ -1,6 +1,8 @@
 // The Elasticsearch and OpenSearch target: what a batch of row changes means for documents comes
 // from the planner, the bulk writes it; write() returns when the server has answered for every
-// document (client-adapter, 3). The pipeline's strand; stop() from any thread.
+// document (client-adapter, 3). While the last bulks of a batch are under way, the next one is read
+// back and begins to leave, as far as it is about other documents. The pipeline's strand; stop()
+// from any thread.
 #pragma once
 
 #include "adapter/config/owned_mappings.h"
@@ -13,7 +15,9 @@
 #include "adapter/es/es_task.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/log.h"
+#include "protocol/net/notifier.h"
 #include "protocol/net/runtime.h"
+#include "protocol/net/task_group.h"
 
 #include <atomic>
 #include <functional>
@@ -37,6 +41,8 @@ class EsWriter : public core::Writer {
 
     Awaitable<Result<void>> open() override;
     Awaitable<Result<void>> write(const core::DmlBatch& batch) override;
+    void look_ahead(const core::DmlBatch& next) override;
+    Awaitable<void> drop_ahead() override;
     // Bulks are shared out by document, however many come.
     size_t part_rows(size_t) const override { return SIZE_MAX; }
     Awaitable<void> refresh() override;
@@ -64,9 +70,29 @@ class EsWriter : public core::Writer {
         int64_t until_ms = 0;  // the source's time that the stream has to reach
     };
 
+    // A batch under way.
+    struct Work {
+        core::DmlBatch batch;
+        BulkWave wave;
+        bool added = false;     // all that it is about is in the wave
+        bool settling = false;  // documents of it are written that have left the wave
+        bool cancelled = false;
+        bool done = false;
+        Result<void> result;
+    };
+
     void load_mappings();
-    Awaitable<Result<void>> write_batch(const core::DmlBatch* batch);
-    Awaitable<Result<void>> write_blocks(BulkWave* wave);
+    Awaitable<void> run_work(Work* work);
+    void begin_ahead();
+    // Is it of a batch that has another one before it, still under way?
+    bool is_ahead(const BulkWave& wave) const;
+    // No, while the batch before has, or may have, something for the same document.
+    bool is_free(const BulkWave& wave, const DocumentTarget& target, const DocumentChange& change)
+        const;
+    // Returns when the batch before is durable.
+    Awaitable<Result<void>> await_turn(const BulkWave* wave);
+    Awaitable<void> await_done(const Work* work);
+    Awaitable<Result<void>> write_blocks(Work* work);
     Awaitable<Result<void>> write_changes(const std::vector<DocumentChange>* changes);
     Awaitable<Result<void>> end_wave(BulkWave* wave, Result<void> done);
     Awaitable<Result<void>> add_changes(const std::vector<DocumentChange>* changes, BulkWave* wave);
@@ -128,7 +154,13 @@ class EsWriter : public core::Writer {
     std::vector<std::unique_ptr<DocumentTarget>> retired_;  // of this batch
     std::map<const MappingPlan*, std::string> plans_;       // written before -> their index
     std::set<std::string> owned_;                           // tasks, see owns_documents()
-    std::string only_task_;  // of the batch: a dead letter that is tried again
+    std::string only_task_;                 // of the batch: a dead letter that is tried again
+    size_t owned_plans_ = 0;                // that were known then
+    const core::DmlBatch* next_ = nullptr;  // behind those that have begun
+    std::unique_ptr<Work> current_;         // of write()
+    std::unique_ptr<Work> ahead_;           // the one behind it
+    TaskGroup tasks_;
+    Notifier turn_;  // who waits for the batch before
     core::LoadStore loads_;
     core::LoadProgress progress_;
     std::map<std::string, std::string> overrides_;  // index of a mapping -> the one being rebuilt

@@ -1,18 +1,21 @@
 #!/usr/bin/env python3
-"""adapter_es.py [--rows N] [--big N] [--version V] [--threads N]: documents a second of obcanal-adapter into a real Elasticsearch or
-OpenSearch, from what the server has ready, beside the rate at which the same node takes the same bulks made before, by as many
-connections, in this run.
+"""adapter_es.py [--rows N] [--rounds N] [--big N] [--version V] [--threads N]: documents a second of obcanal-adapter into a real
+Elasticsearch or OpenSearch, from what the server has ready, beside the rate at which the same node takes the same bulks made before: the
+same actions of the same documents, as many in a bulk, by as many connections, into an index that has as much in it.
 
-inserts, one UPDATE of every row, orders joined with products whose order changes, the same whose foreign key changes; then one UPDATE of
---big rows while the adapter follows, and the delay after it. CPU of every process of the chain, in microseconds a document (of the node,
-what its own compiler takes apart): all of them share this machine, so what the chain costs beside the node is what it stays below the
-canned rate; "room" is the ratio that would be reached if no processor were ever idle. OBCANAL_BIN as ctest sets it; nothing else should
-run meanwhile.
+inserts, one UPDATE of every row, orders joined with products whose order changes, the same whose foreign key changes, each --rounds times,
+ours and canned by turns, of which the medians count; then one UPDATE of --big rows while the adapter follows, and the delay after it. The
+node is warmed up first by bulks of both kinds until its compiler has little left to do, since a user's node has run for weeks; what the
+compiler still takes stands beside every figure. CPU of every process of the chain, in microseconds a document: all of them share this
+machine, so what the chain costs beside the node is what it stays below the canned rate; "room" is the ratio that would be reached if no
+processor were ever idle. OBCANAL_BIN as ctest sets it; nothing else should run meanwhile.
 """
 import argparse
 import http.client
 import json
 import os
+import signal
+import statistics
 import sys
 import threading
 import time
@@ -40,6 +43,8 @@ sql: "select o.order_id as _id, o.order_id as order_id, o.order_date, o.customer
 
 # As the adapter asks.
 BULK = "/_bulk?timeout=1m&filter_path=errors,error,status,items.*.status,items.*.error"
+# Microseconds a document of the node's compiler, below which the node is warm.
+WARM = 1.0
 
 
 def properties(version):
@@ -49,34 +54,40 @@ def properties(version):
 
 def canned(es, bodies, connections):
     """Seconds that the node needs for the bodies."""
-    left, lock = list(bodies), threading.Lock()
+    left, lock = list(reversed(bodies)), threading.Lock()
+    failed = []
 
     def send():
         connection = http.client.HTTPConnection("127.0.0.1", es.port)
         while True:
             with lock:
-                if not left:
+                if not left or failed:
                     return
                 body = left.pop()
             connection.request("POST", BULK, body, {"Content-Type": "application/x-ndjson"})
             reply = json.loads(connection.getresponse().read())
             if reply["errors"]:
-                raise RuntimeError("a canned bulk had errors")
+                failed.append(str(reply)[:500])
     threads = [threading.Thread(target=send) for _ in range(connections)]
     start = time.monotonic()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return time.monotonic() - start
+    took = time.monotonic() - start
+    if failed:
+        raise RuntimeError("a canned bulk had errors: " + failed[0])
+    return took
 
 
-def bulks(documents, action, index, size=1000):
+def bulks(documents, index, size=1000):
+    """Bodies as the adapter's: whole documents with a version from outside, in the order of their numbers."""
     lines, made = [], []
-    more = {"version": int(time.time() * 1e6), "version_type": "external_gte"} if action == "index" else {}
-    for key, source in documents.items():
-        lines.append(json.dumps({action: {"_index": index, "_id": key, **more}}))
-        lines.append(json.dumps(source if action == "index" else {"doc": source}, ensure_ascii=False))
+    version = int(time.time() * 1e6)
+    for key in sorted(documents, key=int):
+        action = {"_index": index, "_id": key, "version": version, "version_type": "external_gte"}
+        lines.append(json.dumps({"index": action}, separators=(",", ":")))
+        lines.append(json.dumps(documents[key], ensure_ascii=False, separators=(",", ":")))
         if len(lines) == 2 * size:
             made.append(("\n".join(lines) + "\n").encode())
             lines = []
@@ -109,28 +120,41 @@ class Bench:
         self.rows, self.connections, self.missed = arguments.rows, arguments.threads, []
         self.arguments = arguments
         self.es = Elasticsearch(scratch, arguments.version, heap="1g").start()
-        kinds = properties(arguments.version)
-        for index in ("enriched_orders", "canned", "warm"):
-            self.es.create(index, kinds)
-        # Nobody else's fields: documents can be written whole.
-        self.es.create("plain_orders", {name: kind for name, kind in kinds.items() if not name.startswith("product_") or name == "product_id"})
+        self.kinds = properties(arguments.version)
         self.warm_up()
+        # Nobody else's fields: documents can be written whole.
+        self.plain = {name: kind for name, kind in self.kinds.items() if not name.startswith("product_") or name == "product_id"}
+        for index, kinds in (("plain_orders", self.plain), ("canned_plain", self.plain), ("enriched_orders", self.kinds),
+                             ("canned_enriched", self.kinds)):
+            self.create(index, kinds)
         self.run = Run(scratch, arguments.version, {"plain": PLAIN}, es=self.es, batch=arguments.batch,
                        properties={"threads": str(arguments.threads)})
-        self.run.sql("CREATE TABLE orders (order_id int PRIMARY KEY, order_date datetime, customer_name varchar(40), price decimal(12,5),"
+        self.run.sql("CREATE TABLE orders (order_id int PRIMARY KEY, order_date datetime, customer_name varchar(60), price decimal(12,5),"
                      " product_id int, order_status tinyint(1), KEY (product_id));"
                      "CREATE TABLE products (id int PRIMARY KEY, name varchar(40), description varchar(80));"
                      "INSERT INTO products SELECT seq, concat('name ', seq), concat('description of product ', seq) FROM seq_1_to_1000")
         self.run.adapter.start()
         self.run.wait_written()
 
+    def create(self, index, kinds):
+        """With an interval of its own, an index is refreshed whether it is searched or not."""
+        self.es.create(index, kinds)
+        self.es.ask("PUT", "/%s/_settings" % index, {"index": {"refresh_interval": "1s"}})
+
     def warm_up(self):
-        """So that the node's compiler has seen bulks before the first figure, ours or the canned one."""
         documents = {str(i): {"order_id": i, "order_date": "2024-01-02T03:04:05+08:00", "customer_name": "customer %d" % (i % 977),
-                              "price": i / 7, "product_id": i % 1000, "order_status": bool(i % 2)} for i in range(100000)}
-        for action in ("index", "index", "update", "index", "update", "index"):
-            canned(self.es, bulks(documents, action, "warm"), self.connections)
-        self.es.ask("DELETE", "/warm")
+                              "price": i / 7, "product_id": i % 1000, "order_status": bool(i % 2), "product_name": "name %d" % (i % 1000),
+                              "product_description": "description of product %d" % (i % 1000)} for i in range(100000)}
+        sent, spent, bodies = 0, [], bulks(documents, "warm")
+        while sent < self.arguments.warm and not (spent and spent[-1] < WARM):
+            self.create("warm", self.kinds)
+            before = compiler_seconds(self.es.pid)
+            for _ in range(5):
+                canned(self.es, bodies, self.connections)
+            sent += 5 * len(documents)
+            spent.append((compiler_seconds(self.es.pid) - before) * 1e6 / (5 * len(documents)))
+            self.es.ask("DELETE", "/warm")
+        print("warm after %d documents; compiler us/doc: %s" % (sent, ", ".join("%.1f" % one for one in spent)), flush=True)
 
     def cpu(self):
         with open(os.path.join(self.run.source.data, "mariadbd.pid"), encoding="ascii") as file:
@@ -145,62 +169,90 @@ class Bench:
         """Microseconds a document, by process."""
         return {name: (after - before[name]) * 1e6 / rows for name, after in self.cpu().items()}
 
-    def canned_rate(self, bodies):
+    def canned_round(self, documents, index, size):
         """(documents a second, microseconds a document by process)."""
+        bodies = bulks(documents, index, size)
+        time.sleep(2)
         before, itself = self.cpu(), time.process_time()
         rate = self.rows / canned(self.es, bodies, self.connections)
         spent = {name: value for name, value in self.spent(before, self.rows).items() if name in ("node", "compiler")}
         return rate, {**spent, "sender": (time.process_time() - itself) * 1e6 / self.rows}
 
-    def measure(self, name, sql, sources, fields=None):
-        """The SQL while the adapter is switched off, then the time until its last document is there."""
+    def our_round(self, sql):
+        """(documents a second, microseconds a document by process, documents in a bulk): the SQL while the adapter is stopped, then the
+        time until its last document is there."""
         adapter = self.run.adapter
-        adapter.ask("PUT", "/syncSwitch/example/off")
-        self.run.sql(sql)
-        self.run.marks += 1
-        self.run.sql("INSERT INTO marker VALUES (%d)" % self.run.marks)
-        time.sleep(3)  # the server reads ahead; not measured
-        before, start = self.cpu(), time.monotonic()
-        adapter.ask("PUT", "/syncSwitch/example/on")
-        obcanal.wait_until(lambda: self.es.get("marker", str(self.run.marks)), lambda: adapter.text()[-3000:], 1800)
+        documents, sent = self.figure("documents"), self.figure("bulks")
+        os.kill(adapter.process.pid, signal.SIGSTOP)
+        try:
+            self.run.sql(sql)
+            self.run.marks += 1
+            self.run.sql("INSERT INTO marker VALUES (%d)" % self.run.marks)
+            time.sleep(3)  # the server reads ahead; not measured
+            before, start = self.cpu(), time.monotonic()
+        finally:
+            os.kill(adapter.process.pid, signal.SIGCONT)
+        connection = http.client.HTTPConnection("127.0.0.1", self.es.port)
+        mark = "/marker/_doc/%d?_source=false" % self.run.marks
+
+        def marked():
+            time.sleep(0.02)  # each look costs the node, too
+            connection.request("GET", mark)
+            return json.loads(connection.getresponse().read()).get("found")
+        obcanal.wait_until(marked, lambda: adapter.text()[-3000:], 1800)
+        # The mark may be there before others.
+        obcanal.wait_until(lambda: self.figure("documents") > documents + self.rows, lambda: adapter.text()[-3000:], 60)
         took = time.monotonic() - start
-        rate, ours = self.rows / took, self.spent(before, self.rows)
-        # The mark may be there before others of its batch; a few, too few for the rate.
-        self.run.wait_written()
-        documents = self.es.documents(sources)
-        if len(documents) != self.rows:
-            raise RuntimeError("%d documents instead of %d" % (len(documents), self.rows))
-        best, theirs = self.canned_rate(bulks(documents, "index", "canned"))
-        if fields:
-            # As it would be if only the fields that changed were sent, which costs the node more.
-            parts = {key: {field: value[field] for field in fields} for key, value in documents.items()}
-            as_updates = self.canned_rate(bulks(parts, "update", "canned"))[0]
+        return self.rows / took, self.spent(before, self.rows), self.rows / (self.figure("bulks") - sent)
+
+    def figure(self, name):
+        return self.run.adapter.metric("obcanal_adapter_es_%s_total" % name)
+
+    def measure(self, name, sql, index, prepare=None):
+        ours, theirs = [], []
+        for number in range(self.arguments.rounds):
+            if prepare:
+                prepare()
+            rate, spent, size = self.our_round(sql)
+            documents = self.es.documents(index)
+            if len(documents) != self.rows:
+                raise RuntimeError("%d documents instead of %d" % (len(documents), self.rows))
+            best, canned_spent = self.canned_round(documents, "canned_" + index.split("_")[0], round(size))
+            ours.append((rate, spent))
+            theirs.append((best, canned_spent))
+            print("  %s %d: %.0f docs/s, canned %.0f, %.0f in a bulk; us/doc: %s = %.1f of %.1f; canned: %s = %.1f of %.1f" % (
+                name, number + 1, rate, best, size,
+                ", ".join("%s %.1f" % one for one in spent.items()), sum(spent.values()), os.cpu_count() * 1e6 / rate,
+                ", ".join("%s %.1f" % one for one in canned_spent.items()), sum(canned_spent.values()), os.cpu_count() * 1e6 / best), flush=True)
+        rate, best = (statistics.median(one[0] for one in side) for side in (ours, theirs))
+        cost, canned_cost = (statistics.median(sum(one[1].values()) for one in side) for side in (ours, theirs))
         wanted = 10000 if "foreign" in name else 3 * JAVA[name]
         reached = rate >= 0.7 * best and rate >= wanted
         if not reached:
             self.missed.append(name)
-        print("%-28s %8.0f docs/s   canned %8.0f   ratio %.2f (0.70)   %.1fx Java, %d docs/s to reach%s" %
-              (name, rate, best, rate / best, rate / JAVA[name], wanted, "" if reached else "  MISSED"), flush=True)
-        print("    us/doc: %s = %.1f of %.1f; canned: %s = %.1f of %.1f; room %.2f" % (
-            ", ".join("%s %.1f" % one for one in ours.items()), sum(ours.values()), os.cpu_count() * 1e6 / rate,
-            ", ".join("%s %.1f" % one for one in theirs.items()), sum(theirs.values()), os.cpu_count() * 1e6 / best,
-            sum(theirs.values()) / sum(ours.values())) +
-            ("; canned updates of the changed fields %.0f docs/s, ratio %.2f" % (as_updates, rate / as_updates) if fields else ""),
-            flush=True)
+        print("%-28s %8.0f docs/s   canned %8.0f   ratio %.2f (0.70)   room %.2f   %.1fx Java, %d docs/s to reach%s" %
+              (name, rate, best, rate / best, canned_cost / cost, rate / JAVA[name], wanted, "" if reached else "  MISSED"), flush=True)
+
+    def empty(self):
+        """Nothing in the table, nothing in the two indexes, without a word to the adapter."""
+        self.run.sql("SET sql_log_bin = 0; TRUNCATE TABLE orders")
+        for index in ("plain_orders", "canned_plain"):
+            self.es.ask("DELETE", "/" + index)
+            self.create(index, self.plain)
 
     def all(self):
         self.measure("inserts", "INSERT INTO orders SELECT seq, '2024-01-02 03:04:05', concat('customer ', seq %% 977), seq / 7, 1 + seq %% 1000,"
-                                " seq %% 2 FROM seq_1_to_%d" % self.rows, "plain_orders")
-        self.measure("one UPDATE", "UPDATE orders SET customer_name = concat(customer_name, '!')", "plain_orders", ["customer_name"])
+                                " seq %% 2 FROM seq_1_to_%d" % self.rows, "plain_orders", self.empty)
+        self.measure("one UPDATE", "UPDATE orders SET customer_name = concat(customer_name, '!')", "plain_orders")
         os.remove(os.path.join(self.run.adapter.conf, "es", "plain.yml"))
         self.run.map("orders", JOIN)
         obcanal.wait_until(lambda: "count" in self.run.adapter.get("/count/es/orders.yml"), "the mapping to be taken over")
         status, reply = self.run.adapter.ask("POST", "/etl/es/orders.yml")
         if status != 200 or '"succeeded":true' not in reply:
             raise RuntimeError("full load: %d %s" % (status, reply))
-        self.measure("join, changed order", "UPDATE orders SET price = price + 1", "enriched_orders", ["price"])
-        self.measure("join, changed foreign key", "UPDATE orders SET product_id = 1 + (product_id + 6) % 1000", "enriched_orders",
-                     ["product_id", "product_name", "product_description"])
+        canned(self.es, bulks(self.es.documents("enriched_orders"), "canned_enriched"), self.connections)
+        self.measure("join, changed order", "UPDATE orders SET price = price + 1", "enriched_orders")
+        self.measure("join, changed foreign key", "UPDATE orders SET product_id = 1 + (product_id + 6) % 1000", "enriched_orders")
         if self.arguments.big:
             self.big(self.arguments.big)
         return not self.missed
@@ -243,7 +295,9 @@ class Bench:
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--rows", type=int, default=200000)
+    parser.add_argument("--rows", type=int, default=100000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--warm", type=int, default=6000000, help="documents after which the node is taken for warm in any case")
     parser.add_argument("--big", type=int, default=1000000)
     parser.add_argument("--version", default="opensearch")
     parser.add_argument("--threads", type=int, default=3)

@@ -161,7 +161,7 @@ def main():
         es.create("users", {name: {"type": kinds[name]} for name in ("name", "n")})
         es.create("joined", {name: {"type": kinds[name]} for name in ("name", "role_id", "role_name")})
         proxy = NodeProxy(scratch, es.port)
-        run = Run(scratch, arguments.version, MAPPINGS, es=es, hosts="127.0.0.1:%d" % proxy.port)
+        run = Run(scratch, arguments.version, MAPPINGS, es=es, batch=10, hosts="127.0.0.1:%d" % proxy.port)
         run.sql("CREATE TABLE user (id int PRIMARY KEY, name varchar(20), role_id int, n int, KEY (role_id));"
                 "CREATE TABLE role (id int PRIMARY KEY, role_name varchar(20))")
         run.adapter.start()

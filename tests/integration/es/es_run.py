@@ -172,6 +172,6 @@ class Run:
 
     def wait_written(self, seconds=120):
         """Until the index has what the source has committed by now: the first mark may be there before the rest of its batch, the second
-        one is of a later batch."""
-        self.mark(seconds)
-        self.mark(seconds)
+        one, of a later batch, before the rest of the first one's; the third one's batch begins when that is durable."""
+        for _ in range(3):
+            self.mark(seconds)

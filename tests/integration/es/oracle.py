@@ -1,5 +1,6 @@
-"""oracle.py VERSION OPERATIONS [SEED [BATCH]]: random operations on a source, under mappings of every shape; after each batch every
-document equals the row of its mapping's SQL on the source.
+"""oracle.py VERSION OPERATIONS [SEED [BATCH [ROWS]]]: random operations on a source, under mappings of every shape; after each BATCH of
+them every document equals the row of its mapping's SQL on the source. ROWS: of a batch that the adapter asks for; where one BATCH is many
+of those, the adapter begins with some before the one before is written.
 """
 import random
 import struct
@@ -190,12 +191,13 @@ def main():
     version, operations = sys.argv[1], int(sys.argv[2])
     seed = int(sys.argv[3]) if len(sys.argv) > 3 else random.randrange(1 << 30)
     batch = int(sys.argv[4]) if len(sys.argv) > 4 else 50
+    rows = int(sys.argv[5]) if len(sys.argv) > 5 else 1000
     rng = random.Random(seed)
     print("seed %d" % seed, flush=True)
     with obcanal.Scratch("es-oracle-" + version) as scratch:
         es = Elasticsearch(scratch, version).start()
         mappings = {task: "_index: %s\n_id: _id\nsql: >-\n  %s" % (task, sql) for task, sql in SHAPES.items()}
-        run = Run(scratch, version, mappings, es=es)
+        run = Run(scratch, version, mappings, es=es, batch=rows)
         run.selects = SHAPES
         run.sql("SET sql_mode='';" + SCHEMA)
         names = {}
@@ -221,9 +223,12 @@ def main():
                 print("after %d operations, the last batch:\n%s" % (done, ";\n".join(some)))
                 print(run.adapter.text()[-2000:])
                 raise RuntimeError("%d differences, seed %d" % (len(wrong), seed))
+        ahead = run.adapter.metric("obcanal_adapter_es_ahead_total")
+        if rows * 4 < batch and not ahead:
+            raise RuntimeError("no batch was begun with while the one before was being written")
         documents = sum(len(found) for found in es.all_documents(SHAPES).values())
-        print("%s: operations=%d checks=%d shapes=%d documents=%d differences=0 seed=%d in %.0f s" % (
-            version, done, checks, len(SHAPES), documents, seed, time.monotonic() - begin))
+        print("%s: operations=%d checks=%d shapes=%d documents=%d ahead=%d differences=0 seed=%d in %.0f s" % (
+            version, done, checks, len(SHAPES), documents, ahead, seed, time.monotonic() - begin))
 
 
 if __name__ == "__main__":

@@ -128,6 +128,24 @@ TEST(BulkWave, KeepsTheChangesThatAreBeingAdded) {
     EXPECT_EQ(kept[0].id, "2");
 }
 
+TEST(BulkWave, HasADocumentWhateverItsMappingAndRoutingUntilItIsDone) {
+    Made made;
+    Made others;
+    DocumentChange change = made.change(ChangeKind::Update, "1");
+    BulkWave wave;
+    EXPECT_FALSE(wave.has(made.target, change));
+    EXPECT_TRUE(wave.add(made.target, change));
+    wave.take();
+    EXPECT_TRUE(wave.has(made.target, change));
+    change.routing = "7";
+    EXPECT_TRUE(wave.has(others.target, change));
+    EXPECT_FALSE(wave.has(made.target, made.change(ChangeKind::Update, "2")));
+    others.target.index = "other";
+    EXPECT_FALSE(wave.has(others.target, change));
+    wave.clear();
+    EXPECT_FALSE(wave.has(made.target, change));
+}
+
 TEST(DocumentText, DocumentsAreOwnedWhereTheIndexHasNoOtherFields) {
     Made made;
     IndexMapping index;
