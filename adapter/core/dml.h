@@ -55,6 +55,9 @@ struct Dml {
     std::string_view gtid;
     uint32_t entry = 0;  // index in the batch, of a cause that names it
     std::vector<DmlColumn> columns;
+    // Dmls of equal forms, also of different batches, are of one table and have equal columns; 0:
+    // nothing is known.
+    uint64_t form = 0;
     std::vector<DmlRow> rows;
 };
 

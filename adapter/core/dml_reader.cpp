@@ -1,15 +1,11 @@
 #include "adapter/core/dml_reader.h"
 
-#include "protocol/base/wire_reader.h"
 #include "protocol/canal/entry_reader.h"
 #include "protocol/canal/wire_fields.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace obcanal::adapter::core {
-
-namespace field = canal::column_field;
 
 namespace {
 
@@ -18,120 +14,6 @@ constexpr size_t kBlockValues = 4'096;
 constexpr size_t kMaxFilled = size_t{8} << 20;
 constexpr size_t kMaxColumns = canal::kMaxColumns;
 constexpr int32_t kLastEventType = static_cast<int32_t>(canal::EventType::XaRollback);
-
-// A walk over one message that takes one-byte tags, lengths and numbers, which nearly all are, in
-// a compare each. A fault puts `at` behind `end`'s reach: ok is false from then on.
-struct Walk {
-    const std::byte* at;
-    const std::byte* end;
-    bool ok = true;
-
-    explicit Walk(Bytes bytes) : at(bytes.data()), end(bytes.data() + bytes.size()) {}
-
-    bool more() const { return ok && at != end; }
-
-    uint64_t varint() {
-        if (at != end && std::to_integer<uint8_t>(*at) < 0x80)
-            return std::to_integer<uint8_t>(*at++);
-        return long_varint();
-    }
-
-    uint64_t long_varint() {
-        ByteReader reader({at, static_cast<size_t>(end - at)});
-        const uint64_t value = reader.varint();
-        ok = ok && reader.ok();
-        at += ok ? reader.position() : 0;
-        return value;
-    }
-
-    Bytes bytes() {
-        const uint64_t size = varint();
-        if (!ok || size > static_cast<size_t>(end - at)) {
-            ok = false;
-            return {};
-        }
-        const Bytes part{at, static_cast<size_t>(size)};
-        at += size;
-        return part;
-    }
-
-    std::string_view text() { return as_text(bytes()); }
-
-    // Passes over the value of a tag that nobody knows.
-    void skip(uint64_t tag) {
-        switch (tag & 7) {
-            case 0: static_cast<void>(varint()); return;
-            case 1: fixed(8); return;
-            case 2: static_cast<void>(bytes()); return;
-            case 5: fixed(4); return;
-            default: ok = false;  // groups: no message of Canal has one
-        }
-    }
-
-    void fixed(ptrdiff_t size) {
-        if (end - at < size) {
-            ok = false;
-        } else {
-            at += size;
-        }
-    }
-};
-
-constexpr uint8_t tag_of(uint32_t number) { return canal::varint_tag(number); }
-
-constexpr uint8_t bytes_tag_of(uint32_t number) { return canal::bytes_tag(number); }
-
-bool is_unknown_prop(Bytes pair, bool& ok) {
-    Walk walk(pair);
-    std::string_view key;
-    std::string_view value;
-    while (walk.more()) {
-        const uint64_t tag = walk.varint();
-        if (tag == bytes_tag_of(canal::pair_field::kKey)) {
-            key = walk.text();
-        } else if (tag == bytes_tag_of(canal::pair_field::kValue)) {
-            value = walk.text();
-        } else {
-            walk.skip(tag);
-        }
-    }
-    ok = ok && walk.ok;
-    return key == "unknown" && value == "true";
-}
-
-bool read_column(Bytes bytes, DmlColumn& column, DmlValue& value) {
-    Walk walk(bytes);
-    value = {};
-    bool null = false;
-    bool unknown = false;
-    while (walk.more()) {
-        const uint64_t tag = walk.varint();
-        switch (tag) {
-            case tag_of(field::kIndex): static_cast<void>(walk.varint()); break;
-            case tag_of(field::kSqlType):
-                value.sql_type = static_cast<int32_t>(walk.varint());
-                break;
-            case bytes_tag_of(field::kName): column.name = walk.text(); break;
-            case tag_of(field::kIsKey): column.key = walk.varint() != 0; break;
-            case tag_of(field::kUpdated): value.updated = walk.varint() != 0; break;
-            case tag_of(field::kIsNull): null = walk.varint() != 0; break;
-            case bytes_tag_of(field::kProps):
-                unknown = is_unknown_prop(walk.bytes(), walk.ok) || unknown;
-                break;
-            case bytes_tag_of(field::kValue): value.text = walk.text(); break;
-            case bytes_tag_of(field::kMysqlType): column.mysql_type = walk.text(); break;
-            default:
-                if (tag == 0 || tag > UINT32_MAX) walk.ok = false;
-                walk.skip(tag);
-        }
-    }
-    if (unknown) {
-        value.state = ValueState::Unknown;
-    } else if (null) {
-        value.state = ValueState::Null;
-    }
-    return walk.ok;
-}
 
 Error malformed(std::string_view what) {
     return {
@@ -165,15 +47,19 @@ std::span<DmlValue> ValueArena::keep(size_t count) {
 }
 
 Dml& DmlReader::next_dml() {
-    if (count_ == dmls_.size()) dmls_.emplace_back();
+    if (count_ == dmls_.size()) {
+        dmls_.emplace_back();
+        spares_.emplace_back();
+    }
     Dml& dml = dmls_[count_];
     // Keeps the memory of columns and rows.
-    std::vector<DmlColumn> columns = std::move(dml.columns);
+    if (!dml.columns.empty()) {
+        std::swap(spares_[count_].columns, dml.columns);
+        spares_[count_].form = dml.form;
+    }
     std::vector<DmlRow> rows = std::move(dml.rows);
-    columns.clear();
     rows.clear();
     dml = Dml{};
-    dml.columns = std::move(columns);
     dml.rows = std::move(rows);
     return dml;
 }
@@ -183,6 +69,7 @@ Result<DmlBatch> DmlReader::read(std::string_view destination, const canal::Mess
     filled_ = 0;
     whole_ = true;
     arena_.clear();
+    forms_.begin();
     canal::EntryCursor cursor(messages);
     uint32_t index = 0;
     size_t rows = 0;
@@ -314,10 +201,60 @@ bool DmlReader::read_row(Bytes row, Dml& dml, DmlRow& to) {
     return walk.ok;
 }
 
+// The first image of a Dml names its columns.
 bool DmlReader::read_image(
     const std::byte*& at, const std::byte* end, Dml& dml, std::span<const DmlValue>& to
 ) {
     if (!to.empty()) return false;  // an image in two pieces: no encoder writes that
+    const bool begins = dml.columns.empty();
+    DmlForm* const form = forms_.find(dml);
+    if (form != nullptr && (begins || dml.form == form->number) &&
+        read_formed(*form, at, end, to)) {
+        form->hit();
+        if (begins) take_columns(*form, dml);
+        return true;
+    }
+    const std::byte* const start = at;
+    if (begins) {
+        spares_[count_].columns.clear();
+        dml.columns = std::move(spares_[count_].columns);
+    }
+    if (!read_free(at, end, dml, to)) return false;
+    if (begins) dml.form = forms_.learn(form, dml, {start, static_cast<size_t>(at - start)});
+    return true;
+}
+
+// The image when its columns are those of the form; else nothing is taken.
+bool DmlReader::read_formed(
+    const DmlForm& form, const std::byte*& at, const std::byte* end, std::span<const DmlValue>& to
+) {
+    const std::byte own_tag = *at;
+    Walk walk({at, static_cast<size_t>(end - at)});
+    const std::span<DmlValue> values = arena_.claim(form.columns.size());
+    for (size_t i = 0; i < values.size(); ++i) {
+        if (!walk.more() || *walk.at != own_tag) return false;
+        ++walk.at;
+        const Bytes bytes = walk.bytes();
+        if (!walk.ok || !form.columns[i].read(bytes, values[i])) return false;
+    }
+    if (walk.more() && *walk.at == own_tag) return false;
+    at = walk.at;
+    to = arena_.keep(values.size());
+    return true;
+}
+
+void DmlReader::take_columns(const DmlForm& form, Dml& dml) {
+    Spare& spare = spares_[count_];
+    if (spare.form != form.number) spare.columns = form.named;
+    dml.columns = std::move(spare.columns);
+    spare.form = 0;
+    dml.form = form.number;
+    usual_columns_ = std::max<size_t>(dml.columns.size(), 1);
+}
+
+bool DmlReader::read_free(
+    const std::byte*& at, const std::byte* end, Dml& dml, std::span<const DmlValue>& to
+) {
     const std::byte own_tag = *at;
     Walk walk({at, static_cast<size_t>(end - at)});
     // The first image names the columns; it has as many as the one before it, mostly.
@@ -365,6 +302,7 @@ bool DmlReader::read_image(
 bool DmlReader::by_name(Dml& dml, std::span<const DmlValue>& to) {
     std::vector<size_t> places;
     places.reserve(named_.size());
+    dml.form = 0;
     const bool first = dml.columns.empty();
     for (const Named& one : named_) {
         size_t place = dml.columns.size();

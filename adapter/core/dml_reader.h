@@ -3,7 +3,7 @@
 // good until the next one.
 #pragma once
 
-#include "adapter/core/dml.h"
+#include "adapter/core/dml_form.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/result.h"
 #include "protocol/canal/packets.h"
@@ -55,11 +55,29 @@ class DmlReader {
     bool read_image(
         const std::byte*& at, const std::byte* end, Dml& dml, std::span<const DmlValue>& to
     );
+    bool read_formed(
+        const DmlForm& form,
+        const std::byte*& at,
+        const std::byte* end,
+        std::span<const DmlValue>& to
+    );
+    void take_columns(const DmlForm& form, Dml& dml);
+    bool read_free(
+        const std::byte*& at, const std::byte* end, Dml& dml, std::span<const DmlValue>& to
+    );
     bool by_name(Dml& dml, std::span<const DmlValue>& to);
     bool align(Dml& dml);
     Dml& next_dml();
 
+    // Columns that the Dml of the same index had before: of the same form they are there already.
+    struct Spare {
+        uint64_t form = 0;
+        std::vector<DmlColumn> columns;
+    };
+
     std::vector<Dml> dmls_;
+    std::vector<Spare> spares_;
+    DmlForms forms_;
     size_t count_ = 0;
     size_t filled_ = 0;  // values that upstream left out
     bool whole_ = true;  // no transaction is open

@@ -37,6 +37,24 @@ size_t rows_of(const LaneParts::Part& part) {
 
 }  // namespace
 
+uint64_t key_place(const Op& op) {
+    const SqlPlan& plan = *op.plan;
+    if (plan.strict || !plan.exact_keys) {
+        return 0;
+    }
+    const core::DmlRow& row = op.values();
+    const auto& image = row.before.empty() ? row.after : row.before;
+    if (plan.key.size() == 1) {
+        const PlanColumn& column = plan.key.front();
+        return key_number(image[column.source].text, column.rule.bind == BindAs::Unsigned);
+    }
+    uint64_t sum = 0;
+    for (const PlanColumn& column : plan.key) {
+        sum = sum * 31 + hash_text(image[column.source].text);
+    }
+    return sum;
+}
+
 Place Places::of(const Op& op, bool one) {
     const SqlPlan& plan = *op.plan;
     if (plan.constrained || !plan.mapping->concurrent) {
@@ -50,22 +68,7 @@ Place Places::of(const Op& op, bool one) {
         }
         latest_ = &plan;
     }
-    if (one || plan.strict || !plan.exact_keys) {
-        return {number_, 0};
-    }
-    const core::DmlRow& row = op.values();
-    const auto& image = row.before.empty() ? row.after : row.before;
-    if (plan.key.size() == 1) {
-        const PlanColumn& column = plan.key.front();
-        return {
-            number_, key_number(image[column.source].text, column.rule.bind == BindAs::Unsigned)
-        };
-    }
-    uint64_t sum = 0;
-    for (const PlanColumn& column : plan.key) {
-        sum = sum * 31 + hash_text(image[column.source].text);
-    }
-    return {number_, sum};
+    return {number_, one ? 0 : op.place};
 }
 
 size_t count_parts(size_t ops, size_t lanes, size_t limit) {

@@ -24,10 +24,14 @@ struct Place {
     auto operator<=>(const Place&) const = default;
 };
 
+// Of the key that the op finds its row by, in the order of keys; 0 where the table's rows belong
+// together.
+uint64_t key_place(const Op& op);
+
 // Counts the tables of a segment.
 class Places {
  public:
-    // `one`: rows of this table stay together, as those of other unique keys and inexact keys do.
+    // `one`: rows of this table stay together in this segment.
     Place of(const Op& op, bool one);
 
  private:

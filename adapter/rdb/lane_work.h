@@ -21,6 +21,7 @@ struct Op {
     OpKind kind = OpKind::Insert;
     uint32_t shape = 0;
     bool moves = false;  // an UPDATE of the key
+    uint64_t place = 0;  // key_place()
 
     const core::DmlRow& values() const { return dml->rows[row]; }
 };

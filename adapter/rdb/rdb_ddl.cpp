@@ -16,7 +16,9 @@ const std::vector<std::string> kNothing;
 
 Awaitable<Result<void>> RdbWriter::apply_ddl(const Dml& dml) {
     // Of DDL the target's position is stored with what follows it.
-    const bool again = after_load_ || (mark_ && covered_ ? behind_mark_ : may_be_written(dml));
+    const bool again =
+        after_load_ ||
+        (mark_ && covered_ ? behind_mark_ : may_be_written(dml, replay_.covers(dml)));
     if (only_task_.empty()) {
         if (auto noted = replay_.note(dml); !noted) {
             co_return noted;

@@ -211,14 +211,14 @@ size_t RdbWriter::part_rows(size_t configured) const {
 }
 
 // With a position in the target nothing that it covers comes this far.
-bool RdbWriter::may_be_written(const Dml& dml) const {
+bool RdbWriter::may_be_written(const Dml& dml, bool in_doubt) const {
     if (after_load_) {
         return true;
     }
     if (!only_task_.empty() || (mark_ && covered_ && !covered_->leaves_open(dml))) {
         return false;
     }
-    return replay_.covers(dml);
+    return in_doubt;
 }
 
 Awaitable<Result<void>> RdbWriter::write(const core::DmlBatch& batch) {
@@ -294,7 +294,9 @@ Awaitable<Result<void>> RdbWriter::write_batch(const core::DmlBatch& batch) {
         }
         const bool row = dml != nullptr && !dml->is_ddl && dml->type != canal::EventType::Truncate;
         // Rows that may have been written before, and such that can't, have each their own segment.
-        const bool turns = row && segment.last != nullptr && segment.again != may_be_written(*dml);
+        const bool in_doubt = row && replay_.covers(*dml);
+        const bool again = row && may_be_written(*dml, in_doubt);
+        const bool turns = row && segment.last != nullptr && segment.again != again;
         if ((!row || turns) && number >= before) {
             std::string position;
             if (keeps && behind) {
@@ -311,10 +313,10 @@ Awaitable<Result<void>> RdbWriter::write_batch(const core::DmlBatch& batch) {
             segment = {};
         }
         if (row) {
-            segment.again = may_be_written(*dml);
-            segment.recheck = segment.recheck || replay_.covers(*dml);
+            segment.again = again;
+            segment.recheck = segment.recheck || in_doubt;
             segment.last = dml;
-            if (is_row_event(*dml) && number >= before) {
+            if (is_row_event(*dml) && number >= before && !add_known(*dml, segment)) {
                 Result<void> added = co_await add_rows(*dml, segment);
                 if (!added) {
                     co_return added;
@@ -343,6 +345,25 @@ Awaitable<Result<void>> RdbWriter::write_batch(const core::DmlBatch& batch) {
         }
     }
     co_return Result<void>();
+}
+
+// Where nothing has to be waited for or left out: as nearly always. False: nothing was added.
+bool RdbWriter::add_known(const Dml& dml, Segment& segment) {
+    if (!only_task_.empty() || !covers_.empty()) {
+        return false;
+    }
+    std::vector<Route>& routes = routes_.of(dml);
+    for (Route& route : routes) {
+        if (route.plan_for(dml) == nullptr) {
+            return false;
+        }
+    }
+    for (Route& route : routes) {
+        for (uint32_t row = 0; row < dml.rows.size(); row++) {
+            add_op(route.plans.front().get(), dml, row, segment);
+        }
+    }
+    return true;
 }
 
 Awaitable<Result<void>> RdbWriter::add_rows(const Dml& dml, Segment& segment) {
@@ -432,6 +453,9 @@ void RdbWriter::add_op(SqlPlan* plan, const Dml& dml, uint32_t row, Segment& seg
     }
     if (op.moves) {
         segment.moved.insert(plan->table);
+    }
+    if (lanes_.size() > 1) {
+        op.place = key_place(op);
     }
     segment.ops.push_back(op);
 }

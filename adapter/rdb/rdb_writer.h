@@ -91,6 +91,7 @@ class RdbWriter : public core::Writer {
 
     void load_mappings();
     Awaitable<Result<void>> write_batch(const core::DmlBatch& batch);
+    bool add_known(const core::Dml& dml, Segment& segment);
     Awaitable<Result<void>> add_rows(const core::Dml& dml, Segment& segment);
     Awaitable<Result<SqlPlan*>> plan_for(Route& route, const core::Dml& dml);
     void add_op(SqlPlan* plan, const core::Dml& dml, uint32_t row, Segment& segment);
@@ -103,7 +104,7 @@ class RdbWriter : public core::Writer {
     Awaitable<Result<void>> mirror_ddl(const core::Dml& dml, bool again);
     Awaitable<Result<void>> truncate(const config::RdbMapping& mapping, const core::Dml& dml);
     Awaitable<Result<void>> read_position();
-    bool may_be_written(const core::Dml& dml) const;
+    bool may_be_written(const core::Dml& dml, bool in_doubt) const;
     Result<void> read_loads();
     bool is_after_load(const core::DmlBatch& batch) const;
     void end_replay(const core::DmlBatch& batch);

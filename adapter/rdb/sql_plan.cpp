@@ -310,16 +310,24 @@ bool SqlPlan::moves(const DmlRow& row) const {
     });
 }
 
-bool SqlPlan::made_for(const Dml& dml) const {
-    return source_columns.size() == dml.columns.size() &&
-           std::equal(
-               source_columns.begin(),
-               source_columns.end(),
-               dml.columns.begin(),
-               [](const auto& known, const core::DmlColumn& column) {
-                   return known.first == column.name && known.second == column.mysql_type;
-               }
-           );
+bool SqlPlan::made_for(const Dml& dml) {
+    if (dml.form != 0 && std::ranges::find(forms_, dml.form) != forms_.end()) {
+        return true;
+    }
+    const bool made =
+        source_columns.size() == dml.columns.size() &&
+        std::equal(
+            source_columns.begin(),
+            source_columns.end(),
+            dml.columns.begin(),
+            [](const auto& known, const core::DmlColumn& column) {
+                return known.first == column.name && known.second == column.mysql_type;
+            }
+        );
+    if (made && dml.form != 0) {
+        forms_.at(next_form_++ % forms_.size()) = dml.form;
+    }
+    return made;
 }
 
 std::pair<std::string, std::string> target_of(const RdbMapping& mapping, const Dml& dml) {

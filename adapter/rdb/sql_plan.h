@@ -93,12 +93,14 @@ struct SqlPlan {
 
     // The form it was made for.
     std::vector<std::pair<std::string, std::string>> source_columns;  // name, mysqlType
-    bool made_for(const core::Dml& dml) const;
+    bool made_for(const core::Dml& dml);
 
  private:
     uint32_t intern();
     std::vector<uint16_t> scratch_;
     uint32_t latest_ = 0;
+    std::array<uint64_t, 4> forms_{};  // that it was found to be made for
+    size_t next_form_ = 0;
 };
 
 struct PlanOptions {

@@ -155,5 +155,94 @@ TEST_F(DmlReaderTest, TheSameReaderReadsAgainWithoutGrowing) {
     std::cout << "microseconds a row: " << took.count() / (kRounds * 2'000) << '\n';
 }
 
+// What is known of a table's columns from the entry before is used, whatever the next one brings.
+TEST_F(DmlReaderTest, EntriesOfOneFormOverBatches) {
+    const auto user = [](const ColumnBytes& id, const ColumnBytes& name) {
+        return entry_bytes(2, header_bytes("shop", "user", 1), rows_bytes(1, {{{}, {id, name}}}));
+    };
+    const ColumnBytes one{"id", 4, "1", true, true, false, "int(11)"};
+    const ColumnBytes a{"name", 12, "a", false, true, false, "varchar(9)"};
+    auto batch = read({user(one, a), user(one, a)});
+    ASSERT_TRUE(batch) << batch.error().detail;
+    const uint64_t form = batch->dmls[0].form;
+    EXPECT_NE(form, 0U);
+    EXPECT_EQ(batch->dmls[1].form, form);
+    EXPECT_EQ(shown(batch->dmls[1], batch->dmls[1].rows[0].after), "id=1*,name=a*");
+
+    // NULL; a value that reads as the fields behind it; a sqlType of that value alone.
+    const ColumnBytes null{"name", 12, std::nullopt, false, true, false, "varchar(9)"};
+    const ColumnBytes like{"name", 12, "R\nvarchar(9)", false, false, false, "varchar(9)"};
+    const ColumnBytes large{"id", -5, "3", true, true, false, "int(11)"};
+    batch = read({user(one, null), user(one, like), user(large, a)});
+    ASSERT_TRUE(batch) << batch.error().detail;
+    for (const Dml& dml : batch->dmls) {
+        EXPECT_EQ(dml.form, form);
+        ASSERT_EQ(dml.columns.size(), 2U);
+        EXPECT_EQ(dml.columns[1].mysql_type, "varchar(9)");
+    }
+    EXPECT_EQ(shown(batch->dmls[0], batch->dmls[0].rows[0].after), "id=1*,name=<null>*");
+    EXPECT_EQ(shown(batch->dmls[1], batch->dmls[1].rows[0].after), "id=1*,name=R\nvarchar(9)");
+    EXPECT_EQ(shown(batch->dmls[2], batch->dmls[2].rows[0].after), "id=3*,name=a*");
+    EXPECT_EQ(batch->dmls[2].rows[0].after[0].sql_type, -5);
+    EXPECT_EQ(batch->dmls[1].rows[0].after[0].sql_type, 4);
+
+    // The table is altered in between, another table has the same columns.
+    const ColumnBytes longer{"name", 12, "b", false, true, false, "varchar(99)"};
+    const std::string other =
+        entry_bytes(2, header_bytes("shop", "other", 1), rows_bytes(1, {{{}, {one, a}}}));
+    batch = read({user(one, a), other, user(one, longer), user(one, a)});
+    ASSERT_TRUE(batch) << batch.error().detail;
+    EXPECT_EQ(batch->dmls[0].form, form);
+    EXPECT_NE(batch->dmls[1].form, form);
+    EXPECT_NE(batch->dmls[2].form, form);
+    EXPECT_EQ(batch->dmls[0].columns[1].mysql_type, "varchar(9)");
+    EXPECT_EQ(batch->dmls[2].columns[1].mysql_type, "varchar(99)");
+    EXPECT_EQ(batch->dmls[3].columns[1].mysql_type, "varchar(9)");
+    EXPECT_EQ(shown(batch->dmls[2], batch->dmls[2].rows[0].after), "id=1*,name=b*");
+
+    // A column less, and one more.
+    const std::string less =
+        entry_bytes(2, header_bytes("shop", "user", 1), rows_bytes(1, {{{}, {one}}}));
+    const std::string more =
+        entry_bytes(2, header_bytes("shop", "user", 1), rows_bytes(1, {{{}, {one, a, large}}}));
+    batch = read({user(one, a), less, more, user(one, a)});
+    ASSERT_TRUE(batch) << batch.error().detail;
+    EXPECT_EQ(shown(batch->dmls[1], batch->dmls[1].rows[0].after), "id=1*");
+    EXPECT_EQ(shown(batch->dmls[2], batch->dmls[2].rows[0].after), "id=1*,name=a*,id=3*");
+    EXPECT_EQ(shown(batch->dmls[3], batch->dmls[3].rows[0].after), "id=1*,name=a*");
+}
+
+// Images that lack columns in turns: no form is learned for ever, and none is wrong.
+TEST_F(DmlReaderTest, TableOfManyForms) {
+    const ColumnBytes id{"id", 4, "1", true};
+    const ColumnBytes name{"name", 12, "a", false, true};
+    std::vector<std::string> entries;
+    for (int i = 0; i < 100; ++i) {
+        const ColumnBytes& only = i % 2 == 0 ? id : name;
+        entries.push_back(
+            entry_bytes(2, header_bytes("shop", "user", 1), rows_bytes(1, {{{}, {only}}}))
+        );
+    }
+    const auto batch = read(entries);
+    ASSERT_TRUE(batch) << batch.error().detail;
+    size_t unknown = 0;
+    for (size_t i = 0; i < batch->dmls.size(); ++i) {
+        const Dml& dml = batch->dmls[i];
+        EXPECT_EQ(shown(dml, dml.rows[0].after), i % 2 == 0 ? "id=1" : "name=a*");
+        unknown += dml.form == 0 ? 1U : 0U;
+    }
+    EXPECT_GE(unknown, 30U);
+
+    // The table was altered: there are hits again after a while.
+    entries.assign(
+        100, entry_bytes(2, header_bytes("shop", "user", 1), rows_bytes(1, {{{}, {id, name}}}))
+    );
+    const auto altered = read(entries);
+    ASSERT_TRUE(altered) << altered.error().detail;
+    EXPECT_EQ(altered->dmls[0].form, 0U);
+    EXPECT_NE(altered->dmls[99].form, 0U);
+    EXPECT_EQ(altered->dmls[98].form, altered->dmls[99].form);
+}
+
 }  // namespace
 }  // namespace obcanal::adapter::core

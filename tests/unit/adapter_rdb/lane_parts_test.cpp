@@ -26,6 +26,7 @@ class LanePartsTest : public testing::Test {
         Op op;
         op.plan = plan_.get();
         op.dml = &dml;
+        op.place = key_place(op);
         return places_.of(op, one);
     }
 
@@ -85,6 +86,7 @@ TEST_F(LanePartsTest, TablesAreApart) {
     Op op;
     op.dml = &dmls_.insert("1", "a", "1");
     op.plan = first.get();
+    op.place = key_place(op);
     const Place before = places.of(op, false);
     op.plan = plan_.get();
     EXPECT_EQ(places.of(op, false), before);
