@@ -106,6 +106,7 @@ void add_fields(
     const FieldSet& fields,
     DocumentChange& change
 ) {
+    change.fields.reserve(fields.count());
     for (size_t i = 0; i < plan.fields.size(); ++i) {
         if (!fields[i]) continue;
         DocumentField& field = change.fields.emplace_back();

@@ -26,19 +26,6 @@ constexpr size_t kLeastShare = 100;
 constexpr size_t kGoodShare = 1'000;
 constexpr std::chrono::hours kLong{24};
 
-void append_sized(std::string& to, const std::string& text) {
-    to += std::to_string(text.size());
-    to.push_back(':');
-    to += text;
-}
-
-std::string document_key(const DocumentTarget& target, const DocumentChange& change) {
-    std::string key;
-    append_sized(key, target.index);
-    append_sized(key, change.id);
-    return key;
-}
-
 ActionLine line_of(const BulkOp& op) {
     ActionLine line;
     line.action = op.action;
@@ -68,8 +55,25 @@ std::string describe_op(const BulkOp& op) {
 
 // -- BulkWave
 
+std::string BulkWave::document_key(size_t index, const std::string& id) {
+    std::string key;
+    while (index >= 0x7f) {
+        key.push_back('\x7f');
+        index -= 0x7f;
+    }
+    key.push_back(static_cast<char>(index));
+    return key += id;
+}
+
+size_t BulkWave::index_number(const std::string& index) const {
+    const auto found = std::ranges::find(indexes_, index);
+    return static_cast<size_t>(found - indexes_.begin());
+}
+
 bool BulkWave::add(const DocumentTarget& target, const DocumentChange& change) {
-    std::string key = document_key(target, change);
+    const size_t index = index_number(target.index);
+    if (index == indexes_.size()) indexes_.push_back(target.index);
+    std::string key = document_key(index, change.id);
     const bool upsert = target.plan->task->upsert;
     const auto [found, added] = by_document_.try_emplace(std::move(key), ops_.size());
     if (added) {
@@ -115,7 +119,8 @@ const std::vector<DocumentChange>& BulkWave::keep(std::vector<DocumentChange> ch
 }
 
 bool BulkWave::has(const DocumentTarget& target, const DocumentChange& change) const {
-    return by_document_.contains(document_key(target, change));
+    const size_t index = index_number(target.index);
+    return index < indexes_.size() && by_document_.contains(document_key(index, change.id));
 }
 
 void BulkWave::clear() {
@@ -318,6 +323,7 @@ void Bulk::append_op(std::string& body, const BulkOp& op, uint64_t version) cons
 // As many of `pending` as fit, at least one.
 size_t Bulk::make_body(const std::vector<BulkOp*>& pending, std::string& body) {
     const uint64_t version = next_version();
+    body.reserve(body_bytes_ + body_bytes_ / 8);
     size_t count = 0;
     for (const BulkOp* const op : pending) {
         if (count >= size_.actions() || op->must_look()) break;
@@ -329,6 +335,7 @@ size_t Bulk::make_body(const std::vector<BulkOp*>& pending, std::string& body) {
         }
         ++count;
     }
+    body_bytes_ = body.size();
     return count;
 }
 

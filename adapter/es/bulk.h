@@ -84,7 +84,12 @@ class BulkWave {
     std::deque<BulkOp> ops_;
     std::deque<std::vector<DocumentChange>> kept_;
     size_t taken_ = 0;
+    // The id behind the number of its index, so that most keys need no memory of their own.
+    static std::string document_key(size_t index, const std::string& id);
+    size_t index_number(const std::string& index) const;
+
     std::unordered_map<std::string, size_t> by_document_;
+    std::vector<std::string> indexes_;
 };
 
 // How much goes into one bulk: less after one that was too much or took long, then more again.
@@ -159,6 +164,7 @@ class Bulk {
     const Executor strand_;
     BulkCounts& counts_;
     BulkSize size_;
+    size_t body_bytes_ = 0;    // of the last bulk
     Notifier wake_;            // who pauses
     Notifier fed_;             // lanes that have nothing to do
     Notifier room_;            // who feeds them

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 namespace obcanal::adapter::es {
 
@@ -55,13 +56,46 @@ void read_error(const json::value& error, BulkItem& item) {
     }
 }
 
+bool skip(std::string_view& text, std::string_view known) {
+    if (!text.starts_with(known)) return false;
+    text.remove_prefix(known.size());
+    return true;
+}
+
 bool is_one_of(std::string_view text, std::initializer_list<std::string_view> names) {
     return std::ranges::find(names, text) != names.end();
+}
+
+// What the reply is where all went well: {...,"items":[{"index":{"status":200}},...]}. False: it is
+// anything else.
+bool read_plain_items(std::string_view text, size_t expected, std::vector<BulkItem>& to) {
+    constexpr std::string_view kHead = R"({"errors":false,"items":[)";
+    constexpr std::string_view kStatus = R"(":{"status":)";
+    if (!text.starts_with(kHead)) return false;
+    text.remove_prefix(kHead.size());
+    while (to.size() < expected) {
+        if (!to.empty() && !skip(text, ",")) return false;
+        if (!skip(text, R"({")")) return false;
+        const size_t name = text.find_first_not_of("abcdefghijklmnopqrstuvwxyz");
+        if (name == 0 || name == std::string_view::npos) return false;
+        text.remove_prefix(name);
+        if (!skip(text, kStatus)) return false;
+        int status = 0;
+        const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), status);
+        if (fault != std::errc() || status < 100 || status > 599) return false;
+        text.remove_prefix(static_cast<size_t>(end - text.data()));
+        if (!skip(text, "}}")) return false;
+        to.emplace_back().status = status;
+    }
+    return text == "]}";
 }
 
 }  // namespace
 
 Result<std::vector<BulkItem>> read_bulk_reply(std::string_view text, size_t expected) {
+    std::vector<BulkItem> plain;
+    plain.reserve(expected);
+    if (read_plain_items(text, expected, plain)) return plain;
     const Result<json::value> value = parse_json(text);
     if (!value) return bad_reply(value.error().detail);
     const json::object* const reply = value->if_object();

@@ -47,6 +47,8 @@ std::optional<DocumentChange> from_row(
         change.routing = cell_of(columns, cells, *plan.parent_field, floats).text;
     }
     const size_t count = plan.fields.size();
+    change.fields.reserve(fields.count());
+    change.key.reserve(plan.key.size());
     for (size_t i = 0; i < count; ++i) {
         if (!fields[i]) continue;
         change.fields.push_back({static_cast<uint32_t>(i), cell_of(columns, cells, i, floats)});
@@ -230,7 +232,7 @@ Result<void> DocumentReader::run(const PlanWork& work, BlockBuilder& block) {
         if (added) added = block.flush();
         if (!added) return added;
     }
-    std::vector<KeyWork> read;
+    std::vector<const KeyWork*> read;
     for (const bool removes : {true, false}) {
         for (const KeyWork& key : work.keys) {
             if (key.read || key.remove != removes) continue;
@@ -244,7 +246,7 @@ Result<void> DocumentReader::run(const PlanWork& work, BlockBuilder& block) {
     Result<void> visible = await_visible(work);
     if (!visible) return visible;
     for (const KeyWork& key : work.keys) {
-        if (key.read) read.push_back(key);
+        if (key.read) read.push_back(&key);
     }
     for (size_t first = 0; first < read.size(); first += kKeys) {
         const size_t count = std::min(kKeys, read.size() - first);
@@ -274,21 +276,27 @@ Result<void> DocumentReader::await_visible(const PlanWork& work) {
 }
 
 Result<void> DocumentReader::read_keys(
-    const MappingPlan& plan, std::span<const KeyWork> keys, BlockBuilder& block
+    const MappingPlan& plan, std::span<const KeyWork* const> keys, BlockBuilder& block
 ) {
     Result<const FloatFields*> floats = floats_of(plan);
     if (!floats) return std::move(floats).error();
     Result<SourceReader*> source = source_of(*plan.task);
     if (!source) return std::move(source).error();
     Condition condition = key_condition(plan);
-    std::unordered_map<std::string, const KeyWork*> wanted;
-    for (const KeyWork& key : keys) {
-        condition.values.push_back(key.key);
-        wanted.emplace(key_text(key.key), &key);
+    struct Wanted {
+        const KeyWork* work = nullptr;
+        bool found = false;
+    };
+    std::unordered_map<std::string, Wanted> wanted;
+    wanted.reserve(keys.size());
+    condition.values.reserve(keys.size());
+    for (const KeyWork* key : keys) {
+        condition.values.push_back(key->key);
+        wanted.emplace(key_text(key->key), Wanted{key});
     }
     std::vector<DocumentChange> found;
-    std::set<std::string> found_keys;
-    std::set<std::pair<std::string, std::string>> found_ids;
+    found.reserve(keys.size());
+    size_t found_keys = 0;
     const auto each = [&](const Columns& columns, SourceReader::Row cells) {
         std::vector<FieldValue> key;
         for (size_t i = 0; i < plan.key.size(); ++i) {
@@ -299,16 +307,18 @@ Result<void> DocumentReader::read_keys(
         const auto work = wanted.find(text);
         // Equal to one in the source's eyes only: whole, since it was not asked for.
         const bool asked = work != wanted.end();
-        const bool whole = !asked || work->second->whole;
-        const FieldSet& fields = whole ? plan.uses.front().fields : work->second->changed;
+        const KeyWork& cause_of = asked ? *work->second.work : *keys.front();
+        const bool whole = !asked || cause_of.whole;
+        const FieldSet& fields = whole ? plan.uses.front().fields : cause_of.changed;
         auto change = from_row(plan, **floats, columns, cells, fields);
         if (!change) return true;
         change->kind = whole ? ChangeKind::Whole : ChangeKind::Update;
-        const Cause cause = asked ? work->second->cause : keys.front().cause;
-        change->cause = cause.dml;
-        change->row = cause.row;
-        found_keys.insert(text);
-        found_ids.emplace(change->id, change->routing);
+        change->cause = cause_of.cause.dml;
+        change->row = cause_of.cause.row;
+        if (asked && !work->second.found) {
+            work->second.found = true;
+            ++found_keys;
+        }
         found.push_back(std::move(*change));
         return true;
     };
@@ -317,8 +327,12 @@ Result<void> DocumentReader::read_keys(
     if (!read) return read;
 
     std::vector<const KeyWork*> gone;
-    for (const KeyWork& key : keys) {
-        if (!found_keys.contains(key_text(key.key))) gone.push_back(&key);
+    std::set<std::pair<std::string, std::string>> found_ids;
+    if (found_keys < wanted.size()) {
+        for (const KeyWork* key : keys) {
+            if (!wanted.at(key_text(key->key)).found) gone.push_back(key);
+        }
+        for (const DocumentChange& change : found) found_ids.emplace(change.id, change.routing);
     }
     std::vector<DocumentChange> removed;
     Result<void> evaluated = add_removed(plan, gone, removed);
@@ -440,7 +454,9 @@ Result<void> DocumentReader::read_found_keys(
     std::vector<KeyWork> keys;
     Result<void> done;
     const auto read = [&] {
-        done = read_keys(plan, keys, block);
+        std::vector<const KeyWork*> asked;
+        for (const KeyWork& key : keys) asked.push_back(&key);
+        done = read_keys(plan, asked, block);
         keys.clear();
         return done.ok();
     };

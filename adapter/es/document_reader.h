@@ -51,7 +51,7 @@ class DocumentReader {
     Result<void> run(const PlanWork& work, BlockBuilder& block);
     // Documents of keys, and the deletes of those that are gone.
     Result<void> read_keys(
-        const MappingPlan& plan, std::span<const KeyWork> keys, BlockBuilder& block
+        const MappingPlan& plan, std::span<const KeyWork* const> keys, BlockBuilder& block
     );
     // `filter`: a condition in brackets, or empty.
     Result<LoadedDocuments> load_part(

@@ -56,7 +56,11 @@ void DocumentText::append_relations(std::string& to, std::span<const FieldValue*
 void DocumentText::append_fields(
     std::string& to, std::span<const DocumentChange* const> changes, bool whole
 ) const {
-    std::vector<const FieldValue*> values(fields_.size());
+    // Most have few: no memory of its own for every document.
+    std::array<const FieldValue*, 32> few{};
+    std::vector<const FieldValue*> many(fields_.size() > few.size() ? fields_.size() : 0);
+    const std::span<const FieldValue*> values =
+        many.empty() ? std::span(few).first(fields_.size()) : std::span(many);
     for (const DocumentChange* const change : changes) {
         for (const DocumentField& field : change->fields) values[field.field] = &field.value;
     }

@@ -117,6 +117,13 @@ void append_fraction(std::string& to, std::string_view fraction) {
     to.append(width > fraction.size() ? width - fraction.size() : 0, '0');
 }
 
+// `before`, then a number below 100 in two digits.
+void append_digits(std::string& to, char before, int number) {
+    to.push_back(before);
+    to.push_back(static_cast<char>('0' + number / 10));
+    to.push_back(static_cast<char>('0' + number % 10));
+}
+
 void append_offset(std::string& to, const DateParts& parts, const TimeZone& zone) {
     const std::chrono::year_month_day date{
         std::chrono::year(parts.year), std::chrono::month(parts.month), std::chrono::day(parts.day)
@@ -127,11 +134,8 @@ void append_offset(std::string& to, const DateParts& parts, const TimeZone& zone
     const int32_t guess = zone.offset_at(local);
     const int32_t offset = zone.offset_at(local - guess);
     const int32_t size = std::abs(offset) / 60;
-    std::array<char, 16> text{};
-    std::snprintf(
-        text.data(), text.size(), "%c%02d:%02d", offset < 0 ? '-' : '+', size / 60, size % 60
-    );
-    to += text.data();
+    append_digits(to, offset < 0 ? '-' : '+', size / 60);
+    append_digits(to, ':', size % 60);
 }
 
 bool is_zero_date(const DateParts& parts) { return parts.month == 0 || parts.day == 0; }
@@ -141,14 +145,15 @@ void append_date(std::string& to, const DateParts& parts, const TimeZone& zone) 
         to += "null";
         return;
     }
-    std::array<char, 48> text{};
-    std::snprintf(text.data(), text.size(), "\"%04d-%02u-%02u", parts.year, parts.month, parts.day);
-    to += text.data();
+    append_digits(to, '"', parts.year / 100);
+    to.push_back(static_cast<char>('0' + parts.year / 10 % 10));
+    to.push_back(static_cast<char>('0' + parts.year % 10));
+    append_digits(to, '-', static_cast<int>(parts.month));
+    append_digits(to, '-', static_cast<int>(parts.day));
     if (parts.has_time) {
-        std::snprintf(
-            text.data(), text.size(), "T%02d:%02d:%02d", parts.hour, parts.minute, parts.second
-        );
-        to += text.data();
+        append_digits(to, 'T', parts.hour);
+        append_digits(to, ':', parts.minute);
+        append_digits(to, ':', parts.second);
         append_fraction(to, parts.fraction);
         append_offset(to, parts, zone);
     }

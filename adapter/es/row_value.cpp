@@ -60,6 +60,7 @@ constexpr auto kKinds = std::to_array<Named>({
 std::string plain_number(std::string_view text) {
     const bool minus = text.starts_with('-');
     std::string_view digits = text.substr(minus ? 1 : 0);
+    if (!digits.starts_with('0')) return std::string(text);
     while (digits.size() > 1 && digits[0] == '0' && digits[1] >= '0' && digits[1] <= '9') {
         digits.remove_prefix(1);
     }

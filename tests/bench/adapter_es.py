@@ -4,11 +4,11 @@ Elasticsearch or OpenSearch, from what the server has ready, beside the rate at 
 same actions of the same documents, as many in a bulk, by as many connections, into an index that has as much in it.
 
 inserts, one UPDATE of every row, orders joined with products whose order changes, the same whose foreign key changes, each --rounds times,
-ours and canned by turns, of which the medians count; then one UPDATE of --big rows while the adapter follows, and the delay after it. The
-node is warmed up first by bulks of both kinds until its compiler has little left to do, since a user's node has run for weeks; what the
-compiler still takes stands beside every figure. CPU of every process of the chain, in microseconds a document: all of them share this
-machine, so what the chain costs beside the node is what it stays below the canned rate; "room" is the ratio that would be reached if no
-processor were ever idle. OBCANAL_BIN as ctest sets it; nothing else should run meanwhile.
+ours and canned by turns, of which the medians count, and once before (round 0); then one UPDATE of --big rows while the adapter follows,
+and the delay after it. The node is warmed up first by bulks of both kinds until its compiler has little left to do, since a user's node
+has run for weeks; what the compiler still takes stands beside every figure. CPU of every process of the chain, in microseconds a document:
+all of them share this machine, so what the chain costs beside the node is what it stays below the canned rate; "room" is the ratio that
+would be reached if no processor were ever idle. OBCANAL_BIN as ctest sets it; nothing else should run meanwhile.
 """
 import argparse
 import http.client
@@ -149,10 +149,11 @@ class Bench:
         while sent < self.arguments.warm and not (spent and spent[-1] < WARM):
             self.create("warm", self.kinds)
             before = compiler_seconds(self.es.pid)
-            for _ in range(5):
+            for _ in range(2):  # new ones, then others in their place
                 canned(self.es, bodies, self.connections)
-            sent += 5 * len(documents)
-            spent.append((compiler_seconds(self.es.pid) - before) * 1e6 / (5 * len(documents)))
+            sent += 2 * len(documents)
+            spent.append((compiler_seconds(self.es.pid) - before) * 1e6 / (2 * len(documents)))
+            self.es.documents("warm")
             self.es.ask("DELETE", "/warm")
         print("warm after %d documents; compiler us/doc: %s" % (sent, ", ".join("%.1f" % one for one in spent)), flush=True)
 
@@ -210,7 +211,7 @@ class Bench:
 
     def measure(self, name, sql, index, prepare=None):
         ours, theirs = [], []
-        for number in range(self.arguments.rounds):
+        for number in range(1 + self.arguments.rounds):
             if prepare:
                 prepare()
             rate, spent, size = self.our_round(sql)
@@ -218,10 +219,11 @@ class Bench:
             if len(documents) != self.rows:
                 raise RuntimeError("%d documents instead of %d" % (len(documents), self.rows))
             best, canned_spent = self.canned_round(documents, "canned_" + index.split("_")[0], round(size))
-            ours.append((rate, spent))
-            theirs.append((best, canned_spent))
+            if number > 0:
+                ours.append((rate, spent))
+                theirs.append((best, canned_spent))
             print("  %s %d: %.0f docs/s, canned %.0f, %.0f in a bulk; us/doc: %s = %.1f of %.1f; canned: %s = %.1f of %.1f" % (
-                name, number + 1, rate, best, size,
+                name, number, rate, best, size,
                 ", ".join("%s %.1f" % one for one in spent.items()), sum(spent.values()), os.cpu_count() * 1e6 / rate,
                 ", ".join("%s %.1f" % one for one in canned_spent.items()), sum(canned_spent.values()), os.cpu_count() * 1e6 / best), flush=True)
         rate, best = (statistics.median(one[0] for one in side) for side in (ours, theirs))

@@ -244,6 +244,26 @@ TEST(BulkReply, EveryItemIsRead) {
     EXPECT_EQ((*items)[6].reason, "failed: For input string");
 }
 
+TEST(BulkReply, WhereAllWentWell) {
+    constexpr std::string_view kReply =
+        R"({"errors":false,"items":[{"index":{"status":201}},{"delete":{"status":404}}]})";
+    const auto items = read_bulk_reply(kReply, 2);
+    ASSERT_TRUE(items.ok()) << items.error().detail;
+    ASSERT_EQ(items->size(), 2u);
+    EXPECT_EQ((*items)[0].status, 201);
+    EXPECT_EQ((*items)[1].status, 404);
+    EXPECT_EQ(outcome_of((*items)[1]), ItemOutcome::Done);
+    EXPECT_FALSE(read_bulk_reply(kReply, 1).ok());
+    EXPECT_FALSE(read_bulk_reply(kReply, 3).ok());
+    EXPECT_FALSE(read_bulk_reply(kReply.substr(0, kReply.size() - 1), 2).ok());
+    EXPECT_FALSE(read_bulk_reply(std::string(kReply) + "}", 2).ok());
+    // Something that is not known is read all the same.
+    const auto more =
+        read_bulk_reply(R"({"errors":false,"items":[{"index":{"status":200,"x":[1]}}],"y":2})", 1);
+    ASSERT_TRUE(more.ok()) << more.error().detail;
+    EXPECT_EQ((*more)[0].status, 200);
+}
+
 TEST(BulkReply, StatesOfDocuments) {
     const auto states = read_states(
         R"({"docs":[{"_index":"i","_id":"1","_version":7,"_seq_no":3,"_primary_term":2,"found":true},)"
