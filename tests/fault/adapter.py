@@ -158,6 +158,10 @@ class Fault:
         time.sleep(1 + self.rng.random())
         os.remove(ballast)
         self.run.source.sql("DELETE FROM mytest.big WHERE id >= 100")
+        # A server may end itself a while after its disk was full.
+        self.run.wait_mark(300, self.start_again)
+
+    def start_again(self):
         if not self.run.target.alive():
             self.run.target.stop("--kill")
             self.run.target.start()

@@ -311,12 +311,13 @@ class Run:
         self.wait_mark(seconds)
         self.wait_mark(seconds)
 
-    def wait_mark(self, seconds):
+    def wait_mark(self, seconds, meanwhile=lambda: None):
         self.marks += 1
         self.source.sql("INSERT INTO mytest.marker VALUES (%d)" % self.marks)
         place = self.schema + "marker"
 
         def there():
+            meanwhile()
             try:
                 return self.target.sql("SELECT count(*) FROM %s WHERE id=%d" % (place, self.marks), check=False) == [["1"]]
             except RuntimeError:
