@@ -83,6 +83,7 @@ Result<DmlBatch> DmlReader::read(std::string_view destination, const canal::Mess
         }
         ++index;
     }
+    if (Result<void> whole = cursor.end(); !whole) return std::move(whole).error();
     DmlBatch batch;
     batch.destination = destination;
     batch.id = canal::BatchId{messages.batch_id};

@@ -147,8 +147,14 @@ Result<Messages> parse_messages(Bytes body) {
     Messages messages;
     messages.fields = body;
     WireReader field(body);
+    bool has_id = false;
     while (field.next()) {
-        if (field.is_varint(messages_field::kBatchId)) messages.batch_id = field.int64();
+        if (field.is_varint(messages_field::kBatchId)) {
+            messages.batch_id = field.int64();
+            has_id = true;
+        } else if (has_id) {
+            return messages;
+        }
     }
     if (!field.ok()) return field.error("Messages");
     return messages;
@@ -159,6 +165,11 @@ std::optional<Bytes> EntryCursor::next() {
         if (fields_.is_bytes(messages_field::kMessages)) return fields_.bytes();
     }
     return std::nullopt;
+}
+
+Result<void> EntryCursor::end() const {
+    if (!fields_.ok()) return fields_.error("Messages");
+    return {};
 }
 
 std::string encode_handshake(Bytes seed) {

@@ -108,15 +108,18 @@ Result<ClientAck> parse_client_ack(Bytes body);
 Result<ClientRollback> parse_client_rollback(Bytes body);
 Result<Handshake> parse_handshake(Bytes body);
 Result<Ack> parse_ack(Bytes body);
-// Checks the whole body, so that an EntryCursor over it can't fail.
+// As far as the batch's id, which servers write before the entries: an EntryCursor reads those,
+// once, and has the faults in them.
 Result<Messages> parse_messages(Bytes body);
 
-// Walks the serialised entries of a Messages body that parse_messages() accepted.
+// Walks the serialised entries of a Messages body.
 class EntryCursor {
  public:
     explicit EntryCursor(const Messages& messages) : fields_(messages.fields) {}
 
+    // Nothing: there are no more, or end() says what is wrong.
     std::optional<Bytes> next();
+    Result<void> end() const;
 
  private:
     WireReader fields_;

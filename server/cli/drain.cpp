@@ -40,6 +40,7 @@ class Meter : public BatchHandler {
                 return std::move(counted).error().in("batch " + std::to_string(messages.batch_id));
             }
         }
+        if (Result<void> whole = entries.end(); !whole) return std::move(whole).error();
         ++batches_;
         last_ = steady_now();
         return totals_.rows >= rows_wanted_ ? Verdict::Last : Verdict::Continue;

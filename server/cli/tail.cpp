@@ -52,6 +52,7 @@ class Printer : public BatchHandler {
             if (Result<void> written = flush(); !written) return std::move(written).error();
         }
         if (Result<void> written = flush(); !written) return std::move(written).error();
+        if (Result<void> whole = entries.end(); !whole) return std::move(whole).error();
         if (rows_left_ > 0) return Verdict::Continue;
         return entry ? Verdict::GiveBack : Verdict::Last;
     }

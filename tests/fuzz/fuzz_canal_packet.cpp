@@ -57,6 +57,7 @@ void read_answer(const Packet& packet) {
     EntryCursor cursor(*messages);
     size_t bytes = 0;
     while (const auto entry = cursor.next()) bytes += entry->size();
+    static_cast<void>(cursor.end());
     OBC_ASSERT(bytes <= packet.body.size());
 }
 

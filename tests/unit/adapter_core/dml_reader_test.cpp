@@ -128,6 +128,23 @@ TEST_F(DmlReaderTest, FaultsNameTheEntry) {
     EXPECT_THAT(event.error().detail, HasSubstr("unknown type of event 77"));
 }
 
+TEST_F(DmlReaderTest, ABatchMustBeWhole) {
+    const std::string entry = entry_bytes(2, header_bytes("d", "t", 1), rows_bytes(1, {}));
+    const std::string whole = messages_bytes(5, {entry, entry});
+    const size_t id_bytes = 2;
+    const size_t one_entry = id_bytes + (whole.size() - id_bytes) / 2;
+    for (size_t size = id_bytes + 1; size < whole.size(); ++size) {
+        const auto messages = canal::parse_messages(as_bytes(whole).first(size));
+        const auto batch = messages ? reader_.read("example", *messages) : messages.error();
+        EXPECT_EQ(batch.ok(), size == one_entry) << size;
+        const std::string cause = batch ? "Messages: truncated" : batch.error().detail;
+        EXPECT_THAT(cause, HasSubstr("Messages: truncated")) << size;
+    }
+    // In another order than any server's.
+    const std::string behind = whole.substr(id_bytes) + whole.substr(0, id_bytes);
+    EXPECT_EQ(canal::parse_messages(as_bytes(behind)).value().batch_id, 5);
+}
+
 // A figure for the eye: rows of 10 columns, both images; far below a microsecond each when built
 // with optimisation.
 TEST_F(DmlReaderTest, TheSameReaderReadsAgainWithoutGrowing) {
