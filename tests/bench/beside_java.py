@@ -224,7 +224,7 @@ def main():
     options.add_argument("--multi", type=int, default=1_000_000, help="rows of multi-row inserts")
     options.add_argument("--changes", type=int, default=500_000, help="updates, deletes and inserts")
     options.add_argument("--seconds", type=int, default=8, help="of rows at a steady pace")
-    options.add_argument("--only", choices=("w1", "w2", "w3", "latency"), help="this part")
+    options.add_argument("--only", choices=("w1", "w2", "latency"), help="this part")
     args = options.parse_args()
     missed = []
     with obcanal.Scratch("beside-java") as scratch:
