@@ -36,6 +36,11 @@ bool is_unknown_prop(Bytes pair, bool& ok) {
     return key == "unknown" && value == "true";
 }
 
+ValueState state_of(bool unknown, bool null) {
+    if (unknown) return ValueState::Unknown;
+    return null ? ValueState::Null : ValueState::Value;
+}
+
 }  // namespace
 
 uint64_t Walk::long_varint() {
@@ -82,11 +87,7 @@ bool read_column(Bytes bytes, DmlColumn& column, DmlValue& value) {
                 walk.skip(tag);
         }
     }
-    if (unknown) {
-        value.state = ValueState::Unknown;
-    } else if (null) {
-        value.state = ValueState::Null;
-    }
+    value.state = state_of(unknown, null);
     return walk.ok;
 }
 
@@ -144,11 +145,7 @@ bool FormColumn::read(Bytes bytes, DmlValue& value) const {
             default: return false;
         }
     }
-    if (unknown) {
-        value.state = ValueState::Unknown;
-    } else if (null) {
-        value.state = ValueState::Null;
-    }
+    value.state = state_of(unknown, null);
     return walk.ok;
 }
 
