@@ -121,7 +121,7 @@ FormColumn::FormColumn(Bytes bytes) {
 
 bool FormColumn::read(Bytes bytes, DmlValue& value) const {
     const std::string_view text = as_text(bytes);
-    if (!ordered_ || !text.starts_with(front_) || text.size() < front_.size() + tail_.size() ||
+    if (!text.starts_with(front_) || text.size() < front_.size() + tail_.size() ||
         !text.ends_with(tail_)) {
         // The same with a value that has another sqlType, perhaps.
         DmlColumn column;
@@ -178,7 +178,9 @@ uint64_t DmlForms::learn(DmlForm* known, Dml& dml, Bytes image) {
     Walk walk(image);
     while (walk.more()) {
         ++walk.at;
-        made->named.push_back(made->columns.emplace_back(walk.bytes()).named());
+        const FormColumn& column = made->columns.emplace_back(walk.bytes());
+        if (!column.ordered()) return 0;
+        made->named.push_back(column.named());
     }
     key_ = dml.database;
     key_ += '\0';

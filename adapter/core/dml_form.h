@@ -77,6 +77,10 @@ class FormColumn {
     FormColumn(const FormColumn&) = delete;
     FormColumn& operator=(const FormColumn&) = delete;
 
+    // Its fields come in the order of their numbers, as encoders write them. Of another column
+    // nothing else here holds.
+    bool ordered() const { return ordered_; }
+
     // Views into this.
     const DmlColumn& named() const { return named_; }
     // False when it is another column, or the same of another type.
@@ -88,7 +92,7 @@ class FormColumn {
     std::string_view front_;  // of bytes_
     std::string_view tail_;
     int32_t sql_type_ = 0;
-    bool ordered_ = true;  // fields come in the order of their numbers, as encoders write them
+    bool ordered_ = true;
 };
 
 struct DmlForm {
@@ -116,7 +120,7 @@ class DmlForms {
     DmlForm* find(const Dml& dml);
     // An image was not of the form `known`, if there is one: the next one may be as this is, whose
     // columns the Dml has. The new form's number; 0: none was made, because the table's images are
-    // of several forms in turns.
+    // of several forms in turns or have fields in an order of their own.
     uint64_t learn(DmlForm* known, Dml& dml, Bytes image);
 
  private:

@@ -217,8 +217,8 @@ bool DmlReader::read_image(
     }
     const std::byte* const start = at;
     if (begins) {
-        spares_[count_].columns.clear();
-        dml.columns = std::move(spares_[count_].columns);
+        dml.columns = spares_[count_].take();
+        dml.columns.clear();
     }
     if (!read_free(at, end, dml, to)) return false;
     if (begins) dml.form = forms_.learn(form, dml, {start, static_cast<size_t>(at - start)});
@@ -245,10 +245,9 @@ bool DmlReader::read_formed(
 }
 
 void DmlReader::take_columns(const DmlForm& form, Dml& dml) {
-    Spare& spare = spares_[count_];
-    if (spare.form != form.number) spare.columns = form.named;
-    dml.columns = std::move(spare.columns);
-    spare.form = 0;
+    const bool same = spares_[count_].form == form.number;
+    dml.columns = spares_[count_].take();
+    if (!same) dml.columns = form.named;
     dml.form = form.number;
     usual_columns_ = std::max<size_t>(dml.columns.size(), 1);
 }

@@ -73,6 +73,11 @@ class DmlReader {
     struct Spare {
         uint64_t form = 0;
         std::vector<DmlColumn> columns;
+
+        std::vector<DmlColumn> take() {
+            form = 0;
+            return std::move(columns);
+        }
     };
 
     std::vector<Dml> dmls_;

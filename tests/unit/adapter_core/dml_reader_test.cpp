@@ -230,6 +230,47 @@ TEST_F(DmlReaderTest, EntriesOfOneFormOverBatches) {
 }
 
 // Images that lack columns in turns: no form is learned for ever, and none is wrong.
+TEST_F(DmlReaderTest, WhatIsKnownOfATableOutlivesAFault) {
+    const std::string header = header_bytes("shop", "user", 1);
+    const ColumnBytes id{"id", 4, "1", true};
+    const std::string good = entry_bytes(2, header, rows_bytes(1, {{{}, {id}}}));
+    // An image whose first column ends within its name.
+    std::string row;
+    canal::append_bytes_field(row, canal::row_data_field::kAfterColumns, "\x1a\x09i");
+    std::string change;
+    canal::append_bytes_field(change, canal::row_change_field::kRowDatas, row);
+    const std::string bad = entry_bytes(2, header, change);
+    for (int i = 0; i < 3; ++i) {
+        const auto batch = read({good});
+        ASSERT_TRUE(batch) << batch.error().detail;
+        ASSERT_EQ(batch->dmls[0].columns.size(), 1U);
+        EXPECT_EQ(shown(batch->dmls[0], batch->dmls[0].rows[0].after), "id=1");
+        EXPECT_FALSE(read({bad}));
+    }
+}
+
+TEST_F(DmlReaderTest, FieldsInAnyOrder) {
+    namespace field = canal::column_field;
+    std::string column;
+    canal::append_bytes_field(column, field::kValue, "7");
+    canal::append_varint_field(column, field::kIsKey, 1);
+    canal::append_bytes_field(column, field::kName, "id");
+    canal::append_bytes_field(column, field::kMysqlType, "int(11)");
+    std::string row;
+    canal::append_bytes_field(row, canal::row_data_field::kAfterColumns, column);
+    std::string change;
+    canal::append_varint_field(change, canal::row_change_field::kEventType, 1);
+    canal::append_bytes_field(change, canal::row_change_field::kRowDatas, row);
+    const std::string entry = entry_bytes(2, header_bytes("shop", "user", 1), change);
+    const auto batch = read({entry, entry});
+    ASSERT_TRUE(batch) << batch.error().detail;
+    for (const Dml& dml : batch->dmls) {
+        EXPECT_EQ(shown(dml, dml.rows[0].after), "id=7");
+        EXPECT_EQ(dml.columns[0].mysql_type, "int(11)");
+        EXPECT_TRUE(dml.columns[0].key);
+    }
+}
+
 TEST_F(DmlReaderTest, TableOfManyForms) {
     const ColumnBytes id{"id", 4, "1", true};
     const ColumnBytes name{"name", 12, "a", false, true};
