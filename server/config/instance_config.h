@@ -47,6 +47,7 @@ struct InstanceConfig {
     BatchMode batch_mode = BatchMode::MemSize;
     bool ddl_isolation = false;
     int64_t get_linger_ms = 20;  // -1: timed gets wait as the reference's do
+    int64_t get_hold_ms = 2;     // gets without timeout; 0: they don't wait, as the reference's
 
     int64_t retry_min_ms = 1'000;  // back-off between attempts to reach the source
     int64_t retry_max_ms = 60'000;

@@ -194,6 +194,15 @@ constexpr std::array kInstanceKeys = std::to_array<Instance>({
         .in(-1, 60'000)
         .as_own(),
     Instance(
+        "canal.instance.get.hold",
+        &InstanceConfig::get_hold_ms,
+        "2",
+        "Milliseconds that a get without timeout waits for something, while batches follow each "
+        "other within ten times as long. 0: as the reference, it is answered at once."
+    )
+        .in(0, 100)
+        .as_own(),
+    Instance(
         "canal.instance.retry.min",
         &InstanceConfig::retry_min_ms,
         "1000",

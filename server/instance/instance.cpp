@@ -41,26 +41,12 @@ constexpr std::chrono::milliseconds kWriteAgain{100};
 // So long after its last request a client is taken to be there still.
 constexpr std::chrono::seconds kUsedFor{60};
 
-// Counts a get() as long as it waits.
-class WaitingGet {
- public:
-    explicit WaitingGet(std::atomic<int>& count) : count_(count) { ++count_; }
-    ~WaitingGet() { --count_; }
-    WaitingGet(const WaitingGet&) = delete;
-    WaitingGet& operator=(const WaitingGet&) = delete;
-
- private:
-    std::atomic<int>& count_;
-};
-
 // How far a source has come: transactions, and its last heartbeat.
 using Progress = std::pair<uint64_t, int64_t>;
 
 source::PositionTracker::Consumed consumed(const store::Slot& slot) {
     return {*slot.txn, slot.rows_done, slot.completes, slot.offset, slot.execute_ms};
 }
-
-GetReply nothing_there() { return {BatchId{-1}, {}, false}; }
 
 std::chrono::milliseconds with_jitter(std::chrono::milliseconds delay) {
     thread_local std::minstd_rand random{std::random_device{}()};
@@ -439,104 +425,6 @@ Awaitable<Result<void>> Instance::unsubscribe(ClientId client) {
     };
     Result<void> removed = co_await on_lane(remove);
     co_return removed;
-}
-
-store::BatchLimit Instance::limit_of(const GetRequest& request) const {
-    if (config_.batch_mode == config::BatchMode::ItemSize) return {request.fetch_size, -1};
-    return {-1, request.fetch_size * static_cast<int64_t>(config_.memory_buffer_memunit)};
-}
-
-Result<GetReply> Instance::take(const GetRequest& request, store::BatchLimit limit) {
-    store::Batch batch = ring_.get(next_, limit);
-    Result<BatchId> id = ledger_.open(request.client, batch.first, batch.last);
-    if (!id) return std::move(id).error();
-    next_ = batch.last.next();
-    if (batch.last.value > got_.sequence) {
-        const store::Slot& last = ring_.slot(batch.last);
-        got_ = {batch.last.value, last.end_rows, last.end_bytes, last.execute_ms};
-    }
-    return GetReply{*id, std::move(batch)};
-}
-
-// When several clients wait, each entry wakes them all; see EventRing::wake_readers_at.
-void Instance::wake_for(store::BatchLimit limit) {
-    if (waiting_gets_ > 1) {
-        ring_.wake_readers_at({0}, 0);
-    } else if (next_ > ring_.published()) {
-        ring_.wake_readers_at(next_, std::numeric_limits<int64_t>::max());
-    } else if (limit.bytes < 0) {
-        ring_.wake_readers_at(
-            {next_.value + limit.entries - 1}, std::numeric_limits<int64_t>::max()
-        );
-    } else {
-        const store::Slot& first = ring_.slot(next_);
-        ring_.wake_readers_at(
-            {std::numeric_limits<int64_t>::max()}, first.end_bytes - first.size + limit.bytes
-        );
-    }
-}
-
-// While little comes it goes out at once; where much comes, as at a start, few batches cost less.
-SteadyTime Instance::linger_end(store::BatchLimit limit) {
-    constexpr int64_t kWorth = 32;  // a part of what is asked for, in the time of a linger
-    if (config_.get_linger_ms < 0) return SteadyTime::max();
-    const int64_t wanted = limit.bytes < 0 ? limit.entries : limit.bytes;
-    taken_.note(steady_now(), limit.bytes < 0 ? got_.sequence : got_.bytes);
-    if (got_.sequence >= 0 && taken_.recent() <= wanted / kWorth) return SteadyTime::min();
-    const std::chrono::nanoseconds put(ring_.slot(next_).put_ns);
-    return SteadyTime(put + std::chrono::milliseconds(config_.get_linger_ms));
-}
-
-Awaitable<Result<GetReply>> Instance::get(GetRequest request, Cancelled cancelled) {
-    const std::shared_ptr<Instance> self = shared_from_this();
-    if (Result<void> running = check_running(); !running) co_return std::move(running).error();
-    if (Result<void> known = ledger_.check_subscribed(request.client); !known)
-        co_return std::move(known).error();
-    const store::BatchLimit limit = limit_of(request);
-    const bool has_data = next_ <= ring_.published();
-    if (has_data && (request.fetch_size < 0 || (request.fetch_size == 0 && limit.bytes < 0))) {
-        co_return Error{
-            Errc::BadPacket,
-            Retry::Never,
-            "fetch size " + std::to_string(request.fetch_size) + " is out of range"
-        };
-    }
-    // What this client has acknowledged before it asked.
-    const auto latest = latest_ack_.find(request.client);
-    const uint64_t confirmed = latest == latest_ack_.end() ? 0 : latest->second;
-    if (!request.wait && acks_written_ >= confirmed) {
-        if (!has_data) co_return nothing_there();
-        co_return take(request, limit);
-    }
-
-    const SteadyTime now = steady_now();
-    const std::chrono::nanoseconds wait = request.wait.value_or(std::chrono::nanoseconds{0});
-    const bool forever = wait > SteadyTime::max() - now;
-    const SteadyTime deadline = forever ? SteadyTime::max() : now + wait;
-    const uint64_t rollbacks = rollbacks_[request.client];
-    const WaitingGet counted(waiting_gets_);
-    for (;;) {
-        ring_.readable().arm();
-        wake_for(limit);
-        if (cancelled->load()) co_return Error{Errc::Closed, Retry::Never, "the client went away"};
-        if (Result<void> running = check_running(); !running) co_return std::move(running).error();
-        if (rollbacks_[request.client] != rollbacks) {
-            GetReply over = nothing_there();
-            over.rolled_back = true;
-            co_return over;
-        }
-        SteadyTime until = deadline;
-        if (acks_written_ < confirmed) {
-            until = SteadyTime::max();  // write_acks() and stop() wake us
-        } else if (next_ <= ring_.published()) {
-            if (ring_.is_full(next_, limit)) co_return take(request, limit);
-            until = std::min(until, linger_end(limit));
-            if (steady_now() >= until) co_return take(request, limit);
-        } else if (steady_now() >= until) {
-            co_return nothing_there();
-        }
-        co_await ring_.readable().wait(until);
-    }
 }
 
 Result<void> Instance::ack_entries(const meta::OpenBatch& batch) {

@@ -36,7 +36,7 @@ namespace obcanal::instance {
 struct GetRequest {
     canal::ClientId client;
     int64_t fetch_size = 0;
-    // Nothing: return at once with what is there.
+    // Nothing: return with what is there, and don't wait longer than canal.instance.get.hold.
     std::optional<std::chrono::nanoseconds> wait;
 };
 
@@ -120,6 +120,8 @@ class Instance : public std::enable_shared_from_this<Instance> {
     store::BatchLimit limit_of(const GetRequest& request) const;
     // Until when a get waits for more than what is there.
     SteadyTime linger_end(store::BatchLimit limit);
+    // How long a get without timeout waits for something.
+    std::chrono::nanoseconds hold() const;
     // Up to where all is consumed, or where the stream began; nothing: not known.
     std::optional<canal::LogPosition> known_position() const;
     void keep_start();
@@ -158,6 +160,7 @@ class Instance : public std::enable_shared_from_this<Instance> {
     std::atomic<SteadyTime::rep> used_at_{0};  // 0: never
     StageStatus got_;                          // furthest, so that a rollback does not count twice
     FillRate taken_;                           // of got_, in the time that a get lingers
+    std::optional<SteadyTime> taken_at_;       // the latest batch
     StageStatus acked_;
     ClientCounters client_counters_;
     mutable std::mutex failure_mutex_;

@@ -190,6 +190,9 @@ INSTANTIATE_TEST_SUITE_P(
             "canal.instance.get.linger: -2 is not in -1..60000"
         },
         Case{
+            "hold", "canal.instance.get.hold = 101", "canal.instance.get.hold: 101 is not in 0..100"
+        },
+        Case{
             "retry",
             "canal.instance.retry.min = 70000",
             "canal.instance.retry.min: 70000 is more than canal.instance.retry.max (60000)"

@@ -49,6 +49,7 @@ TEST_F(LoadTest, Defaults) {
     EXPECT_EQ(instance.batch_mode, BatchMode::MemSize);
     EXPECT_FALSE(instance.ddl_isolation);
     EXPECT_EQ(instance.get_linger_ms, 20);
+    EXPECT_EQ(instance.get_hold_ms, 2);
     EXPECT_EQ(instance.retry_min_ms, initial.retry_min_ms);
     EXPECT_EQ(instance.retry_max_ms, initial.retry_max_ms);
     EXPECT_EQ(instance.oblog.timezone, "+08:00");

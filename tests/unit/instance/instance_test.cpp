@@ -326,6 +326,26 @@ TEST_F(InstanceTest, WhileMuchComesATimedGetWaitsForMore) {
     EXPECT_EQ(more.get().value().batch.entries(), 100);
 }
 
+TEST_F(InstanceTest, WhileRowsComeAGetWithoutTimeoutWaitsForThem) {
+    config_.get_hold_ms = 3'600'000;
+    start();
+    EXPECT_EQ(get(kClient, 100, std::nullopt).value().id.value, -1) << "nothing has come yet";
+    script_->add({"t0", 500'000, 1});
+    ASSERT_EQ(take(kClient, 3).batch.entries(), 3);
+    std::future<Result<GetReply>> next = begin(get_later(kClient, 100, std::nullopt));
+    EXPECT_EQ(next.wait_for(1ms), std::future_status::timeout);
+    script_->add({"t1", 1'000'000, 1});
+    EXPECT_GE(next.get().value().batch.entries(), 1);
+}
+
+TEST_F(InstanceTest, AHeldGetEndsWithNothing) {
+    config_.get_hold_ms = 1;
+    start();
+    script_->add({"t0", 500'000, 1});
+    ASSERT_EQ(take(kClient, 3).batch.entries(), 3);
+    EXPECT_EQ(get(kClient, 100, std::nullopt).value().id.value, -1);
+}
+
 TEST(FillRateTest, TellsWhatAPeriodBrings) {
     using namespace std::chrono_literals;
     FillRate rate(20ms);
