@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """Figures of obcanal-adapter into a real MariaDB, beside prepared multi-row statements of the same rows in the same run.
 
-adapter.py [--rows N] [--runs N] [--batch N] [--profile]      OBCANAL_BIN, OBCANAL_FIXTURES as ctest sets them
+adapter.py [--rows N] [--runs N] [--batch N] [--only KIND,...] [--profile DIR]
+OBCANAL_BIN, OBCANAL_FIXTURES as ctest sets them
 
 Single-row INSERTs and UPDATEs from the log of another MariaDB by obcanal-server, and a full load; rows a second, CPU seconds of the
-adapter per million rows, the ratio to bench_sql_rows with as many sessions and as many rows in a transaction. Two lines say where the time goes: CPU seconds per million
-rows of every process of the chain, and of the two that prepared statements need; what all of them together leave of the machine is
-idle, or somebody else's. --profile: perf record of the adapter meanwhile.
+adapter per million rows, the ratio to bench_sql_rows with as many sessions and as many rows in a transaction. Both write into tables
+of one definition in one server, one after the other and the other way round the next time; each begins with nothing to do for anybody:
+no page to be written back, no undo to be purged, no log to be read. The figure is the median of the pairs' ratios, since the speed of
+a machine wanders. Each phase is printed as it ends, with the CPU seconds per million rows of every process that it needs; what all of
+them together leave of the machine is idle, or somebody else's. --profile: perf record of adapter, server and target meanwhile.
 """
 import argparse
 import json
@@ -24,9 +27,23 @@ from rdb_run import Adapter, live, obcanal  # noqa: E402
 COLUMNS = "id bigint PRIMARY KEY, name varchar(40), role_id int, price decimal(12,2), c_time datetime(6)"
 SESSIONS = 3
 TRANSACTION = 2000
+KINDS = ("insert", "update", "full load")
 # The Java adapter on a 2-core machine: rows a second, CPU seconds per million rows (client-adapter).
 JAVA = {"insert": (6450, 110), "update": (7000, 73), "full load": (24000, None)}
 RATE = {"insert": 70000, "update": 70000, "full load": 100000}
+# One statement a row, ten in a transaction, as the log of a busy application has them; a routine spares us a client's round trips.
+STATEMENTS = {
+    "insert": "INSERT INTO t VALUES (i, CONCAT('name of ', i), i % 97, i DIV 8 + (i % 100) / 100, '2024-01-02 03:04:05.678901')",
+    "update": "UPDATE t SET name = CONCAT('changed ', i), role_id = (i + 1) % 97 WHERE id = i"}
+ROUTINE = """DELIMITER //
+BEGIN NOT ATOMIC
+  SET autocommit = 0;
+  FOR i IN 1..%d DO
+    %s;
+    IF i %% 10 = 0 THEN COMMIT; END IF;
+  END FOR;
+  COMMIT;
+END//"""
 
 
 def cpu_seconds(pid):
@@ -75,7 +92,7 @@ def spelled(chain):
 class Bench:
     def __init__(self, scratch, arguments):
         self.rows, self.arguments, self.scratch = arguments.rows, arguments, scratch
-        more = ["--innodb-buffer-pool-size=512M", "--innodb-log-file-size=256M"]
+        more = ["--innodb-buffer-pool-size=512M", "--innodb-log-file-size=1G"]
         self.source = live.Database(scratch, "mariadb", name="source", arguments=more).start().user()
         self.target = live.Database(scratch, "mariadb", name="target", arguments=more + ["--skip-log-bin"]).start()
         for database in (self.source, self.target):
@@ -83,8 +100,9 @@ class Bench:
         # Not in the log that is read: these rows come by the full load alone.
         self.source.sql("USE bench; INSERT INTO l SELECT seq, CONCAT('name of ', seq), seq %% 97, seq / 8, '2024-01-02 03:04:05.678901'"
                         " FROM seq_1_to_%d" % self.rows)
-        # obcanal-server must not be what is waited for: it keeps what it has read, also the two entries that each transaction adds.
-        slots = 1 << int(self.rows * 1.2 + 1000).bit_length()
+        # obcanal-server must not be what is waited for: it has read all entries before, and keeps them. Of MariaDB that are two for each row, the second
+        # with the statement's text (binlog_annotate_row_events), and two more for each transaction.
+        slots = 1 << int(self.rows * 2.3 + 1000).bit_length()
         self.server = live.server(scratch, self.source, {"canal.instance.memory.buffer.size": slots}).start()
         live.streaming(self.server)
         outer = [{"name": "rdb", "key": "target", "properties": {
@@ -103,15 +121,23 @@ class Bench:
         self.connected(1)
         self.switch("off")
 
-    def server_has_all(self):
-        """Until its source has nothing to send any more: neither is part of the figure."""
-        last = 0
-        while True:
-            used = cpu_seconds(self.server.process.pid)
-            if used == last:
-                return
-            last = used
-            time.sleep(0.5)
+    def settle(self):
+        """Until nobody has anything left to do of what was before: the server's source, and what databases put off."""
+        for database in (self.source, self.target):
+            database.sql("SET GLOBAL innodb_max_dirty_pages_pct = 0")
+            obcanal.wait_until(lambda: self.put_off(database) < 100, "pages to be written, undo to be purged", 120)
+            database.sql("SET GLOBAL innodb_max_dirty_pages_pct = DEFAULT")
+        pids = (self.source_pid, self.target_pid, self.server.process.pid)
+        calm = 0
+        while calm < 3:
+            before = sum(map(cpu_seconds, pids))
+            time.sleep(0.2)
+            calm = calm + 1 if sum(map(cpu_seconds, pids)) - before < 0.015 else 0
+
+    @staticmethod
+    def put_off(database):
+        names = "'Innodb_buffer_pool_pages_dirty', 'Innodb_history_list_length'"
+        return sum(int(row[1]) for row in database.sql("SHOW GLOBAL STATUS WHERE Variable_name IN (%s)" % names))
 
     @property
     def target_pid(self):
@@ -135,6 +161,7 @@ class Bench:
         """(rows a second, CPU per million by process) of prepared statements."""
         if kind == "insert":
             self.target.sql("USE bench; DROP TABLE IF EXISTS p; CREATE TABLE p (%s)" % COLUMNS)
+        self.settle()
         chain = Chain(target=self.target_pid)
         run = subprocess.run([os.path.join(obcanal.bin_dir(), "bench_sql_rows"), str(self.target.port), "p", kind, str(self.rows),
                               str(SESSIONS)], check=True, capture_output=True, text=True)
@@ -142,25 +169,20 @@ class Bench:
         used = chain.of(self.rows)
         return rate, {"client": client, **used, "all": os.cpu_count() * 1e6 / rate}
 
-    def stream(self, kind):
-        """(rows a second, CPU per million by process) of single-row statements out of the source's log."""
+    def write_log(self, kind):
+        """The statements at the source, and their rows in the server."""
         if kind == "insert":
             self.source.sql("USE bench; TRUNCATE TABLE t")
-        lines = ["USE bench;"]
-        for i in range(1, self.rows + 1):
-            lines.append("BEGIN;" if i % 10 == 1 else "")
-            if kind == "insert":
-                lines.append("INSERT INTO t VALUES (%d,'name of %d',%d,%d.%02d,'2024-01-02 03:04:05.678901');" % (i, i, i % 97, i // 8, i % 100))
-            else:
-                lines.append("UPDATE t SET name='changed %d', role_id=%d WHERE id=%d;" % (i, (i + 1) % 97, i))
-            lines.append("COMMIT;" if i % 10 == 0 else "")
-        self.source.sql("\n".join(lines + ["COMMIT;"]))
-        self.server_has_all()
+        self.source.sql("USE bench;\n" + ROUTINE % (self.rows, STATEMENTS[kind]))
+
+    def stream(self, kind):
+        """(rows a second, CPU per million by process) of the log's single-row statements."""
+        self.settle()
         pid, before = self.adapter.process.pid, self.adapter.rows()
         self.switch("on")
         first = None
         chain = Chain(source=self.source_pid, server=self.server.process.pid, adapter=pid, target=self.target_pid)
-        profile = self.profile(pid, kind)
+        profiles = self.profile(kind)
         while True:
             rows, now = self.adapter.rows() - before, time.monotonic()
             if rows > 0 and first is None:
@@ -169,65 +191,99 @@ class Bench:
                 break
             time.sleep(0.02)
         used = chain.of(self.rows)
-        if profile:
-            profile.send_signal(signal.SIGINT)
-            profile.wait()
+        self.end(profiles)
         self.switch("off")
-        if int(self.target.sql("SELECT COUNT(*) FROM bench.t")[0][0]) != self.rows:
-            raise RuntimeError("rows are missing")
+        if self.target.sql("SELECT COUNT(*), SUM(id), SUM(role_id) FROM bench.t") != self.source.sql(
+                "SELECT COUNT(*), SUM(id), SUM(role_id) FROM bench.t"):
+            raise RuntimeError("the tables differ")
         rate = (rows - first[0]) / (now - first[1])
         return rate, {**used, "all": os.cpu_count() * 1e6 / rate}
 
-    def profile(self, pid, name):
+    def profile(self, name):
         if not self.arguments.profile:
-            return None
-        return subprocess.Popen(["perf", "record", "-q", "-g", "-p", str(pid), "-o", os.path.join(self.arguments.profile, name + ".perf")])
+            return []
+        pids = {"adapter": self.adapter.process.pid, "server": self.server.process.pid, "target": self.target_pid,
+                "source": self.source_pid}
+        return [subprocess.Popen(["perf", "record", "-q", "-g", "-F", "999", "-p", str(pid), "-o",
+                                  os.path.join(self.arguments.profile, "%s.%s.perf" % (name.replace(" ", "-"), who))])
+                for who, pid in pids.items()]
+
+    @staticmethod
+    def end(profiles):
+        for profile in profiles:
+            profile.send_signal(signal.SIGINT)
+            profile.wait()
 
     def full_load(self):
         """The same for a full load into an empty table."""
         self.target.sql("USE bench; TRUNCATE TABLE l")
-        pid = self.adapter.process.pid
-        chain, start = Chain(source=self.source_pid, adapter=pid, target=self.target_pid), time.monotonic()
-        profile = self.profile(pid, "load")
+        self.settle()
+        chain = Chain(source=self.source_pid, adapter=self.adapter.process.pid, target=self.target_pid)
+        profiles, start = self.profile("full load"), time.monotonic()
         answer = json.loads(self.adapter.ask("POST", "/etl/rdb/l.yml", b"restart=true")[1])
         seconds = time.monotonic() - start
         used = chain.of(self.rows)
-        if profile:
-            profile.send_signal(signal.SIGINT)
-            profile.wait()
+        self.end(profiles)
         count = int(self.target.sql("SELECT COUNT(*) FROM bench.l")[0][0])
         if not answer.get("succeeded") or count != self.rows:
             raise RuntimeError("%r, %d rows" % (answer, count))
         return self.rows / seconds, used
 
+    def pair(self, kind, turn):
+        """(of the adapter, of prepared statements); who begins changes with the turn."""
+        figures = {}
+        if kind != "full load":
+            self.write_log(kind)
+        for who in ("ours", "plain") if turn % 2 else ("plain", "ours"):
+            if who == "plain":
+                figures[who] = self.plain("update" if kind == "update" else "insert")
+            else:
+                figures[who] = self.full_load() if kind == "full load" else self.stream(kind)
+            rate, chain = figures[who]
+            print("%-10s%-10s%9.0f rows/s; CPU s per million: %s" % (kind, "adapter" if who == "ours" else "prepared", rate,
+                                                                    spelled(chain)), flush=True)
+        print("%-10s%-10s%8.1f %%" % (kind, "ratio", figures["ours"][0] / figures["plain"][0] * 100), flush=True)
+        return figures["ours"], figures["plain"]
+
+
+def report(table, kind, pairs):
+    ours, plain = zip(*pairs)
+    rate, beside = (statistics.median(run[0] for run in runs) for runs in (ours, plain))
+    ratios = [one[0] / other[0] * 100 for one, other in pairs]
+    ratio = statistics.median(ratios)
+    chain, bare = median_chain(ours), median_chain(plain)
+    table.add("%s, rows/s" % kind, "%.0f" % rate, ">= %d (Java %d)" % (RATE[kind], JAVA[kind][0]), rate >= RATE[kind])
+    table.add("%s, of prepared statements (%.0f rows/s)" % (kind, beside), "%.1f %%" % ratio,
+              ">= 70 %%, pairs %s" % " ".join("%.0f" % one for one in ratios), ratio >= 70)
+    table.add("%s, adapter CPU s per million" % kind, "%.2f" % chain["adapter"],
+              "<= 3 (Java %s), a bare client %.2f" % (JAVA[kind][1], bare["client"]), chain["adapter"] <= 3)
+    print("  CPU s per million: " + spelled(chain))
+    print("  of prepared statements: " + spelled(bare), flush=True)
+
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--rows", type=int, default=200000)
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--rows", type=int, default=400000)
+    parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--batch", type=int, default=5000)
+    parser.add_argument("--only", default=",".join(KINDS), help="of " + ",".join(KINDS))
     parser.add_argument("--profile", help="directory for perf's files")
     arguments = parser.parse_args()
-    table, figures = Table(), {}
+    kinds = arguments.only.split(",")
+    if not set(kinds) <= set(KINDS):
+        parser.error("--only takes " + ",".join(KINDS))
+    table, pairs = Table(), {kind: [] for kind in kinds}
     with obcanal.Scratch("bench-adapter") as scratch:
         bench = Bench(scratch, arguments)
-        for _ in range(arguments.runs):
-            for kind in ("insert", "update"):
-                figures.setdefault("plain " + kind, []).append(bench.plain(kind))
-                figures.setdefault(kind, []).append(bench.stream(kind))
-            figures.setdefault("full load", []).append(bench.full_load())
+        for turn in range(arguments.runs):
+            if "insert" not in kinds and "update" in kinds:
+                bench.pair("insert", turn)  # the rows that are changed
+            for kind in kinds:
+                pairs[kind].append(bench.pair(kind, turn))
         counters = [line for line in bench.adapter.ask("GET", "/metrics")[1].splitlines()
                     if line.startswith("obcanal_adapter_") and ("row_by_row" in line or "tried_again" in line or "batches_total" in line)]
-    for kind in ("insert", "update", "full load"):
-        beside = "plain " + ("update" if kind == "update" else "insert")
-        rate, plain = (statistics.median(run[0] for run in figures[what]) for what in (kind, beside))
-        chain, bare = median_chain(figures[kind]), median_chain(figures[beside])
-        table.add("%s, rows/s" % kind, "%.0f" % rate, ">= %d (Java %d)" % (RATE[kind], JAVA[kind][0]), rate >= RATE[kind])
-        table.add("%s, of prepared statements (%.0f rows/s)" % (kind, plain), "%.0f %%" % (rate / plain * 100), ">= 70 %", rate >= 0.7 * plain)
-        table.add("%s, adapter CPU s per million" % kind, "%.2f" % chain["adapter"],
-                  "<= 3 (Java %s), a bare client %.2f" % (JAVA[kind][1], bare["client"]), chain["adapter"] <= 3)
-        print("  CPU s per million: " + spelled(chain))
-        print("  of prepared statements: " + spelled(bare), flush=True)
+    for kind in kinds:
+        report(table, kind, pairs[kind])
     print("\n".join(counters))
     if table.missed:
         print("missed: " + ", ".join(table.missed))
