@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstring>
 
 namespace obcanal::adapter::core {
 
@@ -36,6 +37,26 @@ bool is_unknown_prop(Bytes pair, bool& ok) {
     return key == "unknown" && value == "true";
 }
 
+// A few words, mostly: less than a call of memcmp().
+bool same_bytes(const char* a, const char* b, size_t size) {
+    const auto word = [](const char* from) {
+        uint64_t bytes = 0;
+        std::memcpy(&bytes, from, sizeof bytes);
+        return bytes;
+    };
+    if (size < sizeof(uint64_t)) {
+        for (size_t i = 0; i < size; ++i) {
+            if (a[i] != b[i]) return false;
+        }
+        return true;
+    }
+    const size_t last = size - sizeof(uint64_t);
+    for (size_t i = 0; i < last; i += sizeof(uint64_t)) {
+        if (word(a + i) != word(b + i)) return false;
+    }
+    return word(a + last) == word(b + last);
+}
+
 ValueState state_of(bool unknown, bool null) {
     if (unknown) return ValueState::Unknown;
     return null ? ValueState::Null : ValueState::Value;
@@ -44,11 +65,18 @@ ValueState state_of(bool unknown, bool null) {
 }  // namespace
 
 uint64_t Walk::long_varint() {
-    ByteReader reader({at, static_cast<size_t>(end - at)});
-    const uint64_t value = reader.varint();
-    ok = ok && reader.ok();
-    at += ok ? reader.position() : 0;
-    return value;
+    uint64_t value = 0;
+    const std::byte* byte = at;
+    for (int shift = 0; shift < 70 && byte != end; shift += 7) {
+        const auto bits = std::to_integer<uint64_t>(*byte++);
+        value |= (bits & 0x7f) << shift;
+        if (bits < 0x80) {
+            at = byte;
+            return value;
+        }
+    }
+    ok = false;
+    return 0;
 }
 
 void Walk::skip(uint64_t tag) {
@@ -121,8 +149,9 @@ FormColumn::FormColumn(Bytes bytes) {
 
 bool FormColumn::read(Bytes bytes, DmlValue& value) const {
     const std::string_view text = as_text(bytes);
-    if (!text.starts_with(front_) || text.size() < front_.size() + tail_.size() ||
-        !text.ends_with(tail_)) {
+    const size_t around = front_.size() + tail_.size();
+    if (text.size() < around || !same_bytes(text.data(), front_.data(), front_.size()) ||
+        !same_bytes(text.data() + text.size() - tail_.size(), tail_.data(), tail_.size())) {
         // The same with a value that has another sqlType, perhaps.
         DmlColumn column;
         return read_column(bytes, column, value) && column.name == named_.name &&
@@ -130,7 +159,7 @@ bool FormColumn::read(Bytes bytes, DmlValue& value) const {
     }
     value = {};
     value.sql_type = sql_type_;
-    Walk walk(bytes.subspan(front_.size(), bytes.size() - front_.size() - tail_.size()));
+    Walk walk(bytes.subspan(front_.size(), bytes.size() - around));
     bool null = false;
     bool unknown = false;
     while (walk.more()) {

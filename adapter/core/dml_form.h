@@ -19,7 +19,7 @@
 namespace obcanal::adapter::core {
 
 // A walk over one message that takes one-byte tags, lengths and numbers, which nearly all are, in
-// a compare each. A fault puts `at` behind `end`'s reach: ok is false from then on.
+// a compare each. ok is false from the first fault on.
 struct Walk {
     const std::byte* at;
     const std::byte* end;

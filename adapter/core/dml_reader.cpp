@@ -21,6 +21,27 @@ Error malformed(std::string_view what) {
     };
 }
 
+// A statement that is no DDL. What is malformed is none: whoever reads it whole says so.
+bool is_statement(Bytes change) {
+    namespace row = canal::row_change_field;
+    Walk walk(change);
+    bool query = false;
+    while (walk.more()) {
+        const uint64_t tag = walk.varint();
+        if (tag == tag_of(row::kEventType)) {
+            query = walk.varint() == static_cast<uint64_t>(canal::EventType::Query);
+            if (!query) return false;
+        } else if (tag == bytes_tag_of(row::kRowDatas)) {
+            return false;
+        } else if (tag == tag_of(row::kIsDdl)) {
+            if (walk.varint() != 0) return false;
+        } else {
+            walk.skip(tag);
+        }
+    }
+    return walk.ok && query;
+}
+
 }  // namespace
 
 void ValueArena::clear() {
@@ -94,14 +115,14 @@ Result<DmlBatch> DmlReader::read(std::string_view destination, const canal::Mess
 }
 
 Result<void> DmlReader::read_entry(Bytes entry) {
-    Dml& dml = next_dml();
     int32_t type = canal::entry_type::kRowData;
+    Bytes header;
     Bytes content;
     Walk walk(entry);
     while (walk.more()) {
         const uint64_t tag = walk.varint();
         if (tag == bytes_tag_of(canal::entry_field::kHeader)) {
-            if (!read_header(walk.bytes(), dml)) walk.ok = false;
+            header = walk.bytes();
         } else if (tag == tag_of(canal::entry_field::kEntryType)) {
             type = static_cast<int32_t>(walk.varint());
         } else if (tag == bytes_tag_of(canal::entry_field::kStoreValue)) {
@@ -113,6 +134,12 @@ Result<void> DmlReader::read_entry(Bytes entry) {
     if (!walk.ok) return malformed("Entry");
     switch (type) {
         case canal::entry_type::kRowData: {
+            if (leaves_out_ && is_statement(content)) {
+                whole_ = false;
+                return {};
+            }
+            Dml& dml = next_dml();
+            if (!read_header(header, dml)) return malformed("Entry");
             Result<void> done = read_change(content, dml);
             whole_ = dml.is_ddl;
             return done;

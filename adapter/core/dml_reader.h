@@ -38,6 +38,9 @@ class ValueArena {
 
 class DmlReader {
  public:
+    // Texts of statements that changed rows (binlog_annotate_row_events, on in MariaDB, sends one
+    // with each) become no Dmls; DDL does.
+    void leave_out_statements(bool leave_out) { leaves_out_ = leave_out; }
     // `messages` must stay alive as long as the batch is used. An Error names the entry.
     Result<DmlBatch> read(std::string_view destination, const canal::Messages& messages);
 
@@ -86,6 +89,7 @@ class DmlReader {
     size_t count_ = 0;
     size_t filled_ = 0;  // values that upstream left out
     bool whole_ = true;  // no transaction is open
+    bool leaves_out_ = false;
     ValueArena arena_;
     size_t usual_columns_ = 1;
     std::vector<Named> named_;  // an image whose columns are not those of the first one

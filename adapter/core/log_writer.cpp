@@ -98,6 +98,7 @@ class LogWriter : public Writer {
         co_return Result<void>{};
     }
 
+    bool takes_statements() const override { return true; }
     Awaitable<void> refresh() override { co_return; }
     Awaitable<void> close() override { co_return; }
     bool has_task(const std::string& /*task*/) const override { return false; }

@@ -82,6 +82,11 @@ Result<void> Pipeline::make_targets() {
             targets_.push_back(std::move(target));
         }
     }
+    // Positions count all entries of a place.
+    const bool all = counts_places() || std::ranges::any_of(targets_, [](const auto& target) {
+                         return target->writer->takes_statements();
+                     });
+    for (Fetched& fetched : fetched_) fetched.reader.leave_out_statements(!all);
     return {};
 }
 

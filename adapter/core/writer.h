@@ -95,6 +95,9 @@ class Writer {
     virtual Awaitable<void> refresh() = 0;
     virtual Awaitable<void> close() = 0;
 
+    // Whether batches have to have the texts of statements that changed rows, which it writes.
+    virtual bool takes_statements() const { return false; }
+
     // It tells changes that come again from new ones by counting those of each place in the log:
     // the pipeline acknowledges none between changes of one place.
     virtual bool counts_places() const { return false; }

@@ -77,6 +77,10 @@ class Merger {
     // False when the changes don't follow from each other: then their order has to be kept.
     bool merge() {
         rows_.reserve(ops_.size());
+        if (is_each_once()) {
+            std::ranges::transform(ops_, std::back_inserter(rows_), alone);
+            return true;
+        }
         slots_.assign(std::bit_ceil(ops_.size() * 4), 0);  // a change of a key needs two
         for (const Op* op : ops_) {
             if (!merge(*op)) {
@@ -131,6 +135,29 @@ class Merger {
                 return rows_[number - 1];
             }
         }
+    }
+
+    // Equal keys have equal places, so that keys in order have to be compared with nothing else.
+    bool is_each_once() const {
+        const auto is_behind = [](const Op* a, const Op* b) {
+            return b->moves || a->place >= b->place;
+        };
+        return !ops_.front()->moves && std::ranges::adjacent_find(ops_, is_behind) == ops_.end();
+    }
+
+    static NetRow alone(const Op* op) {
+        NetRow net;
+        net.row = &op->values();
+        net.shape = op->plan->shapes[op->shape].get();
+        switch (op->kind) {
+            case OpKind::Insert: net.net = Net::Insert; break;
+            case OpKind::Update: net.net = Net::Update; break;
+            case OpKind::Delete:
+                net.net = Net::Delete;
+                net.removed = net.row;
+                break;
+        }
+        return net;
     }
 
     bool merge(const Op& op) {

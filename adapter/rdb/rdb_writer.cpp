@@ -274,6 +274,7 @@ Awaitable<Result<void>> RdbWriter::write_batch(const core::DmlBatch& batch) {
     }
     written_ = {batch.id, batch.rows, place, before};
     Segment segment;
+    segment.ops.reserve(batch.rows);
     size_t number = 0;
     bool behind = false;  // the mark moved past what is stored
     for (size_t i = 0; i <= batch.dmls.size(); i++) {

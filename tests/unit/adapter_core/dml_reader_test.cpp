@@ -114,6 +114,36 @@ TEST_F(DmlReaderTest, DdlAndStatementsThatAreNone) {
     EXPECT_TRUE(batch->dmls[1].rows.empty());
 }
 
+TEST_F(DmlReaderTest, StatementsAreLeftOutForWhoDoesNotTakeThem) {
+    const std::string header = header_bytes("", "", 9);
+    const std::string change = rows_bytes(1, {{{}, {{"id"}}}});
+    std::string statement = rows_bytes(7, {});
+    canal::append_bytes_field(statement, canal::row_change_field::kSql, "insert into t values (1)");
+    const std::vector<std::string> entries = {
+        entry_bytes(2, header, statement),
+        entry_bytes(2, header_bytes("shop", "t", 9), change),
+        entry_bytes(2, header, ddl_bytes(7, "create user a", "s")),
+        entry_bytes(2, header, statement)
+    };
+    reader_.leave_out_statements(true);
+    const auto batch = read(entries);
+    ASSERT_TRUE(batch) << batch.error().detail;
+    ASSERT_EQ(batch->dmls.size(), 2U);
+    EXPECT_EQ(batch->dmls[0].table, "t");
+    EXPECT_EQ(batch->dmls[0].entry, 1U);
+    EXPECT_EQ(batch->dmls[1].sql, "create user a");
+    EXPECT_EQ(batch->rows, 1U);
+    EXPECT_FALSE(batch->whole);
+    std::string cut = statement;
+    cut.pop_back();
+    EXPECT_FALSE(read({entry_bytes(2, header, cut)}));
+    reader_.leave_out_statements(false);
+    const auto all = read(entries);
+    ASSERT_TRUE(all);
+    ASSERT_EQ(all->dmls.size(), 4U);
+    EXPECT_EQ(all->dmls[3].sql, "insert into t values (1)");
+}
+
 TEST_F(DmlReaderTest, FaultsNameTheEntry) {
     std::string cut = entry_bytes(2, header_bytes("d", "t", 1), rows_bytes(1, {{{}, {{"id"}}}}));
     cut.pop_back();

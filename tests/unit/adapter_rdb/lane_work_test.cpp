@@ -1,5 +1,6 @@
 #include "adapter/rdb/lane_work.h"
 
+#include "adapter/rdb/lane_parts.h"
 #include "made.h"
 
 #include <gmock/gmock.h>
@@ -32,11 +33,20 @@ class LaneWorkTest : public testing::Test {
         op.moves = op.kind == OpKind::Update && plan_->moves(dml.rows[0]);
         op.shape =
             op.moves ? plan_->full_shape(dml.rows[0]) : plan_->shape_of(dml.rows[0], op.kind);
+        op.place = key_place(op);
         work_.ops.push_back(op);
     }
 
-    // "I1a" inserts id 1 with name a, "U1b", "D1".
+    // The same whether places say that no key comes twice, or all keys have to be compared.
     std::string units() {
+        const std::string by_places = shown_units();
+        for (Op& op : work_.ops) op.place = 0;
+        EXPECT_EQ(by_places, shown_units());
+        return by_places;
+    }
+
+    // "I1a" inserts id 1 with name a, "U1b", "D1".
+    std::string shown_units() {
         make_units(work_);
         std::string text;
         for (const Unit& unit : work_.units) {
@@ -64,6 +74,14 @@ TEST_F(LaneWorkTest, SameStatementsTogether) {
     add(dmls_.remove("8", "x", "1"));
     add(dmls_.update({"9", "x", "1"}, {"9", "z", "1"}));
     EXPECT_EQ(units(), "D8 I1aI2b U7yU9z");
+}
+
+TEST_F(LaneWorkTest, KeysInOrderOfAllKinds) {
+    add(dmls_.insert("-3", "a", "1"));
+    add(dmls_.remove("2", "b", "1"));
+    add(dmls_.update({"9", "c", "1"}, {"9", "d", "1"}));
+    add(dmls_.insert("10", "e", "1"));
+    EXPECT_EQ(units(), "D2 I-3aI10e U9d");
 }
 
 TEST_F(LaneWorkTest, ChangesOfOneRowBecomeOne) {
