@@ -116,6 +116,7 @@ struct BulkCounts {
     std::atomic<uint64_t> documents{0};
     std::atomic<uint64_t> bulks{0};
     std::atomic<uint64_t> ahead{0};        // batches
+    std::atomic<uint64_t> waited{0};       // of these
     std::atomic<uint64_t> looked_at{0};    // documents
     std::atomic<uint64_t> tried_again{0};  // actions
     std::atomic<uint64_t> stale{0};

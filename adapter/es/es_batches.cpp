@@ -108,6 +108,7 @@ bool EsWriter::is_free(
 }
 
 Awaitable<Result<void>> EsWriter::await_turn(const BulkWave* wave) {
+    if (is_ahead(*wave)) ++counts_.waited;
     for (;;) {
         turn_.arm();
         const bool is_dropped = ahead_ && wave == &ahead_->wave && ahead_->cancelled;

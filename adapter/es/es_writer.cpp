@@ -447,6 +447,7 @@ std::vector<core::WriterCounter> EsWriter::counters() const {
         {"es_documents", "Documents written, by one action each.", counts_.documents},
         {"es_bulks", "Bulks that were answered.", counts_.bulks},
         {"es_ahead", "Batches begun with before the one before was written.", counts_.ahead},
+        {"es_ahead_waited", "Of these, those that had to wait for the one before.", counts_.waited},
         {"es_retried", "Actions that the server was too busy for, sent again.", counts_.tried_again
         },
         {"es_looked_at", "Documents looked at before fields were put into them.", counts_.looked_at

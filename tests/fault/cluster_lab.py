@@ -16,6 +16,7 @@ SUPPORT = os.path.join(HERE, "..", "support")
 sys.path.insert(0, SUPPORT)
 import obcanal  # noqa: E402
 import zookeeper_wire  # noqa: E402
+from sql_session import SqlSession  # noqa: E402
 
 DESTINATION = "/otter/canal/destinations/example"
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
@@ -80,31 +81,6 @@ class Ensemble:
         return None
 
 
-class Sql:
-    """A session that stays open."""
-
-    def __init__(self, address):
-        self.process = subprocess.Popen(["mariadb", "--no-defaults", "-h" + address, "-P%d" % SOURCE_PORT, "-uroot2", "-N", "-B", "-n",
-                                         "--ssl=0", "--unbuffered"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.asked = 0
-
-    def __call__(self, statement):
-        self.asked += 1
-        end = "end-%d" % self.asked
-        self.process.stdin.write("%s; SELECT '%s';\n" % (statement, end))
-        self.process.stdin.flush()
-        rows = []
-        for line in self.process.stdout:
-            if line.rstrip("\n") == end:
-                return rows
-            rows.append(line.rstrip("\n").split("\t"))
-        raise RuntimeError("the session ended at: " + statement)
-
-    def close(self):
-        self.process.kill()
-        self.process.wait()
-
-
 class Source:
     """A MariaDB, and who writes to it: a row each 50 ms, and now and then a column comes or goes in front of the others."""
 
@@ -129,8 +105,11 @@ class Source:
             CREATE USER 'canal'@'%' IDENTIFIED BY 'canal'; GRANT SELECT, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO 'canal'@'%';
             CREATE USER 'root2'@'%'; GRANT ALL ON *.* TO 'root2'@'%';
             CREATE DATABASE shop; CREATE TABLE shop.t (id INT PRIMARY KEY, v VARCHAR(40))""")
-        self.sql = Sql(self.host.address)
+        self.sql = self.session()
         return self
+
+    def session(self):
+        return SqlSession("-h" + self.host.address, "-P%d" % SOURCE_PORT, "-uroot2")
 
     def instance(self):
         """Keys of a destination that reads it."""
@@ -158,7 +137,7 @@ class Source:
         return {row[2].split(":")[0] for row in self.sql("SHOW PROCESSLIST") if row[4].startswith("Binlog Dump")}
 
     def write(self):
-        sql = Sql(self.host.address)
+        sql = self.session()
         wide = False
         while not self.ending.wait(0.05):
             number = len(self.written) + 1
@@ -167,7 +146,7 @@ class Source:
                 wide = not wide
             sql("INSERT INTO shop.t (id, v) VALUES (%d, 'row %d')" % (number, number))
             self.written.append(time.time())
-        sql.close()
+        sql.stop()
 
     def stop(self):
         self.ending.set()

@@ -18,15 +18,13 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
 import canal_wire as wire  # noqa: E402
 import obcanal  # noqa: E402
+from sql_session import SqlSession  # noqa: E402
 
 SERVICES = os.path.join(ROOT, "tests", "support", "services")
 SOURCE, REPLICA = "src", "dst"
 TABLES = ["t0", "t1", "t2", "t3"]
 KILL_EVERY = 50
 ROW_DATA, INSERT, UPDATE, DELETE = 2, 1, 2, 3
-CLIENT = ["mariadb", "--no-defaults", "-h127.0.0.1", "-uroot", "--batch", "--skip-column-names", "--raw", "--unbuffered",
-          "--force", "--default-character-set=utf8mb4"]
-
 
 class Database:
     def __init__(self, scratch, make):
@@ -55,32 +53,16 @@ class Database:
         return re.sub(r" AUTO_INCREMENT=\d+", "", run.stdout)
 
 
-class Session:
-    """One connection of the stock client; errors are returned, the session goes on."""
+class Session(SqlSession):
+    """Rows as the texts that they are; the session goes on after an error."""
 
     def __init__(self, database, name):
-        self.process = subprocess.Popen(CLIENT + ["-P%d" % database.port], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, text=True, encoding="utf-8", errors="replace")
-        self.number = 0
+        super().__init__("-h127.0.0.1", "-P%d" % database.port, "-uroot", "--raw")
         self.run("create database if not exists %s; use %s;" % (name, name))
 
     def run(self, sql):
-        """(rows as lists of texts, errors) of all statements in the text."""
-        self.number += 1
-        mark = "done %d" % self.number
-        self.process.stdin.write("%s\nselect '%s';\n" % (sql, mark))
-        self.process.stdin.flush()
-        rows, errors = [], []
-        for line in self.process.stdout:
-            line = line.rstrip("\n")
-            if line == mark:
-                return rows, errors
-            (errors if line.startswith("ERROR ") else rows).append(line)
-        raise RuntimeError("the client ended at: %s" % sql[:500])
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait()
+        rows, errors = super().run(sql)
+        return ["\t".join(row) for row in rows], errors
 
 
 class Maker:

@@ -4,6 +4,7 @@
     refuse the connection ends before the request has reached the node
     hold   as lose, but the node gets it only at release(): a request that was given up and arrives late
     slow   a second passes before the node gets it
+    wait   the node gets it at pass_on()
     busy   429 without the node; away: 503
 """
 import http.client
@@ -19,7 +20,7 @@ class NodeProxy:
     def __init__(self, scratch, target, certificate=None):
         """`certificate`: (certificate, key) files, then it speaks TLS."""
         self.target, self.fault, self.held, self.lock = target, lambda path, body: None, [], threading.Lock()
-        self.counts, self.log, self.authorizations = {}, "", set()
+        self.counts, self.log, self.authorizations, self.waiting = {}, "", set(), []
         self.required = None  # of these one, or 401
         proxy = self
 
@@ -70,10 +71,16 @@ class NodeProxy:
             self.counts[kind] = self.counts.get(kind, 0) + 1
             if kind == "hold":
                 self.held.append(request)
+            if kind == "wait":
+                gate = threading.Event()
+                self.waiting.append(gate)
         if self.required is not None and header.get("Authorization") not in self.required:
             return self.answer(handler, 401, b'{"error":{"type":"security_exception","reason":"unable to authenticate"}}', "application/json")
         if kind == "slow":
             time.sleep(1)
+        if kind == "wait" and not gate.wait(300):
+            handler.close_connection = True
+            return None
         if kind in ("busy", "away"):
             return self.answer(handler, 429 if kind == "busy" else 503, b'{"error":{"type":"busy","reason":"by the test"}}', "application/json")
         if kind in ("hold", "refuse"):
@@ -105,6 +112,11 @@ class NodeProxy:
         def fault(asked, body):
             return left.pop() if left and asked.startswith(path) and part in body else None
         self.fault = fault
+
+    def pass_on(self):
+        """What has waited longest goes on."""
+        with self.lock:
+            self.waiting.pop(0).set()
 
     def release(self):
         """What was held arrives at the node; its answers."""

@@ -5,6 +5,7 @@ simple   one table: inserts, updates, deletes, moved keys, values of every type,
 load     full loads, with a condition too, and an index that is built anew while rows change
 found    documents that are found by a field instead of their id; children of the join datatype, with their parents' routing
 late     a request that was given up arrives behind newer ones, and changes nothing
+ahead    the next batch begins while a bulk of this one is under way, and what both are about is written in their order
 secured  TLS with a CA of its own, users and API keys; TRUNCATE and a rebuild under TLS (OpenSearch here knows no users: the proxy asks)
 refused  documents that the index refuses: in the way, parked, and tried again
 """
@@ -289,6 +290,73 @@ def late(scratch, version, es, source):
     print("%s: late: nothing that comes late has an effect" % version)
 
 
+def ahead(scratch, version, es, source):
+    """The node gets the bulk of a batch after the next one has begun: what both are about is written in their order, the rest at once."""
+    es.create("users", {"name": {"type": "keyword"}})
+    es.create("ups", {"name": {"type": "keyword"}, "other": {"type": "keyword"}})
+    proxy = NodeProxy(scratch, es.port)
+    mapping = "_index: %s\n_id: _id\nupsert: %s\nsql: \"select a.id as _id, a.name from user a\""
+    # Rows that are more than a batch is asked to have: each comes in one of its own.
+    run = Run(scratch, version, {"users": mapping % ("users", "false"), "ups": mapping % ("ups", "true")}, es=es, source=source,
+              hosts="127.0.0.1:%d" % proxy.port, batch=1)
+    run.sql("CREATE TABLE user (id int PRIMARY KEY, name varchar(40), filling varchar(4000) NOT NULL DEFAULT '%s')" % ("x" * 4000))
+    run.adapter.start()
+    run.sql("INSERT INTO user (id,name) VALUES (1,'made'),(2,'made'),(3,'made')")
+    run.wait_written()
+
+    def waited():
+        return run.adapter.metric("obcanal_adapter_es_ahead_waited_total")
+
+    def both(key):
+        """Whole documents, and fields that are put into them."""
+        return [document and document["name"] for document in (es.source(index, key) for index in ("users", "ups"))]
+
+    def comes(condition, seconds):
+        try:
+            obcanal.wait_until(condition, "", seconds)
+        except RuntimeError:
+            return False
+        return True
+
+    def one_waits():
+        obcanal.wait_until(lambda: len(proxy.waiting) == 1, lambda: "a bulk to wait; %s" % run.adapter.text()[-3000:], 60)
+
+    def overlap(reset, first, second, key, wanted, met):
+        """The bulk of the first one waits, and the batch of the second one is the next: with that, something is met in the end. No batch
+        begins ahead when the mappings have to be looked at before it, which is each 3 s; then both are made again."""
+        for _ in range(20):
+            run.sql(reset + "; REPLACE INTO user (id,name) VALUES (3,'made')")
+            run.wait_written()
+            proxy.once("wait", "/_bulk", b'"before"')
+            run.sql("UPDATE user SET name='before' WHERE id=3")
+            one_waits()
+            # Both are there when the server is asked for what comes next.
+            proxy.once("wait", "/_bulk", first.split("'")[1].encode())
+            since = waited()
+            run.sql("%s; %s" % (first, second))
+            proxy.pass_on()
+            one_waits()
+            enough = comes(lambda since=since: met(since), 3)
+            equal("while the batch before is under way", len(proxy.waiting), 1)
+            proxy.pass_on()
+            run.wait_written()
+            equal("written in their order", both(key), [wanted] * 2)
+            if enough:
+                return
+        raise RuntimeError("the next batch never began; %s" % run.adapter.text()[-3000:])
+
+    made, gone = "REPLACE INTO user (id,name) VALUES (1,'made'),(2,'made')", "DELETE FROM user WHERE id=1"
+    for reset, first, second, wanted in (
+            (made, "UPDATE user SET name='older' WHERE id=1", "UPDATE user SET name='newer' WHERE id=1", "newer"),
+            (made, "UPDATE user SET name='last' WHERE id=1", gone, None),
+            (gone, "INSERT INTO user (id,name) VALUES (1,'back')", "UPDATE user SET name='newest' WHERE id=1", "newest")):
+        # The second one has to wait; were it written, the first one would be written over it.
+        overlap(reset, first, second, "1", wanted, lambda since, wanted=wanted: waited() > since or both("1") == [wanted] * 2)
+    overlap(made, "UPDATE user SET name='slow' WHERE id=1", "UPDATE user SET name='fast' WHERE id=2", "2", "fast",
+            lambda _: both("2") == ["fast"] * 2 and both("1") == ["made"] * 2)
+    print("%s: ahead: documents of two batches in their order" % version)
+
+
 USER = "canal:secret:12"  # a password may hold a colon
 
 
@@ -363,7 +431,7 @@ def main():
             es.clear()
 
 
-SCENARIOS = {"simple": simple, "found": found, "late": late, "refused": refused, "load": load, "secured": secured}
+SCENARIOS = {"simple": simple, "found": found, "late": late, "ahead": ahead, "refused": refused, "load": load, "secured": secured}
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "adapter"))
 import live  # noqa: E402
 import obcanal  # noqa: E402
 from adapter_program import Adapter  # noqa: E402
+from sql_session import SqlSession  # noqa: E402
 
 ONE_SHARD = {"index": {"number_of_shards": 1, "number_of_replicas": 0}}
 
@@ -108,15 +109,16 @@ class Elasticsearch:
 
     def all_documents(self, indexes):
         """Of several small indexes in two requests: {index: {id: _source}}."""
-        self.ask("POST", "/%s/_refresh" % ",".join(indexes))
+        names = ",".join(indexes)
+        self.ask("POST", "/%s/_refresh" % names)
         most = 10000
-        lines = "".join('{"index":"%s"}\n{"size":%d}\n' % (index, most) for index in indexes)
-        found = {}
-        for index, reply in zip(indexes, self.ask("POST", "/_msearch", lines.encode())["responses"]):
-            hits = reply["hits"]["hits"]
-            if len(hits) == most or reply["_shards"]["failed"]:
-                raise RuntimeError("%s: not all documents are found: %r" % (index, reply["_shards"]))
-            found[index] = {hit["_id"]: hit["_source"] for hit in hits}
+        reply = self.ask("POST", "/%s/_search" % names, {"size": most, "sort": ["_doc"]})
+        hits = reply["hits"]["hits"]
+        if len(hits) == most or reply["_shards"]["failed"] or reply["timed_out"]:
+            raise RuntimeError("not all documents are found: %r" % reply["_shards"])
+        found = {index: {} for index in indexes}
+        for hit in hits:
+            found[hit["_index"]][hit["_id"]] = hit["_source"]
         return found
 
 
@@ -150,6 +152,13 @@ class Run:
         self.map("marker", "_index: marker\n_id: _id\nsql: \"select m.id as _id, m.id as n from marker m\"")
         self.sql("CREATE TABLE marker (id int PRIMARY KEY)")
         self.marks = 0
+
+    def stay(self):
+        """From now on all statements are of one session: a client for each of them takes longer than most statements do."""
+        session = SqlSession("-h127.0.0.1", "-P%d" % self.source.port, "-uroot")
+        self.scratch.keep(session)
+        session("USE mytest")
+        self.sql = session
 
     def map(self, task, text, head=""):
         below = "".join("  %s\n" % line for line in text.splitlines())

@@ -196,6 +196,9 @@ def main():
     print("seed %d" % seed, flush=True)
     with obcanal.Scratch("es-oracle-" + version) as scratch:
         es = Elasticsearch(scratch, version).start()
+        # The node is never killed, and each check refreshes: what it writes to its disk meanwhile only takes time.
+        es.ask("PUT", "/_template/oracle", {"index_patterns": ["*"], "settings": {
+            "index": {"translog.durability": "async", "refresh_interval": "-1", "number_of_replicas": 0, "number_of_shards": 1}}})
         mappings = {task: "_index: %s\n_id: _id\nsql: >-\n  %s" % (task, sql) for task, sql in SHAPES.items()}
         run = Run(scratch, version, mappings, es=es, batch=rows)
         run.selects = SHAPES
@@ -208,6 +211,7 @@ def main():
             others = rng.choice([[], ["of_others"]])
             es.create(task, {name: {"type": "keyword"} for name in names[task] + others})
         run.adapter.start()
+        run.stay()
         done, checks, begin = 0, 0, time.monotonic()
         while done < operations:
             some = statements(rng, min(batch, operations - done))
