@@ -33,6 +33,7 @@ struct LaneCounts {
     std::atomic<uint64_t> parked{0};
     std::atomic<uint64_t> row_by_row{0};  // batches
     std::atomic<uint64_t> tried_again{0};
+    std::atomic<uint64_t> ahead{0};  // batches; the writer's
 };
 
 class Lane {

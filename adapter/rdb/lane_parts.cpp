@@ -89,7 +89,9 @@ std::vector<size_t> divide(std::span<const Place> places, size_t parts) {
         return part_of;
     }
     std::vector<Place> sorted(places.begin(), places.end());
-    std::ranges::sort(sorted);
+    if (!std::ranges::is_sorted(sorted)) {
+        std::ranges::sort(sorted);
+    }
     std::vector<Place> first;  // of the second part and those behind it
     for (size_t i = 1; i < parts; i++) {
         first.push_back(sorted[sorted.size() * i / parts]);

@@ -14,20 +14,6 @@ namespace {
 using config::RdbMapping;
 using core::Dml;
 
-bool is_row_event(const Dml& dml) {
-    return !dml.is_ddl && !dml.rows.empty() &&
-           (dml.type == canal::EventType::Insert || dml.type == canal::EventType::Update ||
-            dml.type == canal::EventType::Delete);
-}
-
-OpKind kind_of(const Dml& dml) {
-    switch (dml.type) {
-        case canal::EventType::Insert: return OpKind::Insert;
-        case canal::EventType::Delete: return OpKind::Delete;
-        default: return OpKind::Update;
-    }
-}
-
 std::string place_of(const core::DmlBatch& batch) {
     if (batch.dmls.empty()) {
         return {};
@@ -273,6 +259,13 @@ Awaitable<Result<void>> RdbWriter::write_batch(const core::DmlBatch& batch) {
         before = written_.segments;
     }
     written_ = {batch.id, batch.rows, place, before};
+    if (before == 0 && is_ahead(batch)) {
+        ahead_.ready = false;
+        in_hand_ ^= 1;
+        counts_.ahead++;
+        Result<void> flushed = co_await flush_parts(false, ahead_.segment.last, {});
+        co_return flushed;
+    }
     Segment segment;
     segment.ops.reserve(batch.rows);
     size_t number = 0;
@@ -317,7 +310,7 @@ Awaitable<Result<void>> RdbWriter::write_batch(const core::DmlBatch& batch) {
             segment.again = again;
             segment.recheck = segment.recheck || in_doubt;
             segment.last = dml;
-            if (is_row_event(*dml) && number >= before && !add_known(*dml, segment)) {
+            if (has_rows(*dml) && number >= before && !add_known(*dml, false, segment)) {
                 Result<void> added = co_await add_rows(*dml, segment);
                 if (!added) {
                     co_return added;
@@ -348,8 +341,9 @@ Awaitable<Result<void>> RdbWriter::write_batch(const core::DmlBatch& batch) {
     co_return Result<void>();
 }
 
-// Where nothing has to be waited for or left out: as nearly always. False: nothing was added.
-bool RdbWriter::add_known(const Dml& dml, Segment& segment) {
+// Where nothing has to be waited for or left out: as nearly always. False: nothing was added, or,
+// with `shapes_too`, not all.
+bool RdbWriter::add_known(const Dml& dml, bool shapes_too, Segment& segment) {
     if (!only_task_.empty() || !covers_.empty()) {
         return false;
     }
@@ -361,7 +355,9 @@ bool RdbWriter::add_known(const Dml& dml, Segment& segment) {
     }
     for (Route& route : routes) {
         for (uint32_t row = 0; row < dml.rows.size(); row++) {
-            add_op(route.plans.front().get(), dml, row, segment);
+            if (!add_op(route.plans.front().get(), dml, row, shapes_too, segment)) {
+                return false;
+            }
         }
     }
     return true;
@@ -388,7 +384,7 @@ Awaitable<Result<void>> RdbWriter::add_rows(const Dml& dml, Segment& segment) {
             plan = *made;
         }
         for (uint32_t row = 0; row < dml.rows.size(); row++) {
-            add_op(plan, dml, row, segment);
+            add_op(plan, dml, row, false, segment);
         }
     }
     co_return Result<void>();
@@ -431,95 +427,15 @@ Awaitable<Result<SqlPlan*>> RdbWriter::plan_for(Route& route, const Dml& dml) {
     co_return route.plans.front().get();
 }
 
-void RdbWriter::add_op(SqlPlan* plan, const Dml& dml, uint32_t row, Segment& segment) {
-    Op op;
-    op.plan = plan;
-    op.dml = &dml;
-    op.row = row;
-    op.kind = kind_of(dml);
-    const core::DmlRow& values = dml.rows[row];
-    if (op.kind != OpKind::Delete && values.after.empty()) {
-        return;
-    }
-    if (op.kind == OpKind::Update) {
-        if (values.before.empty()) {
-            return;  // nothing says what changed
-        }
-        op.moves = plan->moves(values);
-    }
-    op.shape = op.moves && plan->whole(values) ? plan->full_shape(values)
-                                               : plan->shape_of(values, op.kind);
-    if (op.kind != OpKind::Delete && plan->shapes[op.shape]->columns.empty()) {
-        return;  // no column of the mapping changed
-    }
-    if (op.moves) {
-        segment.moved.insert(plan->table);
-    }
-    if (lanes_.size() > 1) {
-        op.place = key_place(op);
-    }
-    segment.ops.push_back(op);
-}
-
-Awaitable<Result<void>> RdbWriter::flush(Segment& segment, std::string position) {
-    if (segment.ops.empty() && position.empty()) {
-        co_return Result<void>();
-    }
-    again_ = segment.again;
-    if (segment.last != nullptr && only_task_.empty()) {
-        if (auto noted = replay_.note(*segment.last); !noted) {
-            co_return noted;
-        }
-    }
-    give_to_lanes(segment);
-    Result<void> done = co_await flush_lanes(std::move(position));
-    behind_mark_ = behind_mark_ && !done;
-    co_return done;
-}
-
-void RdbWriter::give_to_lanes(const Segment& segment) {
-    LaneWork work;
-    work.after_load = after_load_;
-    work.parks = only_task_.empty();
-    work.recheck = segment.recheck;
-    // The position is in the transaction of all rows that it stands for.
-    const size_t limit = options_.target_position ? SIZE_MAX : config_.sync_batch_size;
-    const size_t count = count_parts(segment.ops.size(), lanes_.size(), limit);
-    std::vector<Place> places(segment.ops.size());
-    Places numbered;
-    for (size_t i = 0; i < places.size() && count > 1; i++) {
-        const Op& op = segment.ops[i];
-        const bool together = !segment.moved.empty() && segment.moved.contains(op.plan->table);
-        places[i] = numbered.of(op, together);
-    }
-    const std::vector<size_t> part_of = divide(places, count);
-    parts_.reset(count);
-    for (size_t i = 0; i < segment.ops.size(); i++) {
-        const Op& op = segment.ops[i];
-        LaneParts::Part& part = parts_.at(part_of[i]);
-        // What one statement changed stays together.
-        if (part.empty() ||
-            (part.back().ops.size() >= limit && part.back().ops.back().dml != op.dml)) {
-            part.push_back(work);
-            part.back().ops.reserve(std::min(limit, segment.ops.size() / count + 1));
-        }
-        part.back().ops.push_back(op);
-    }
-    if (segment.ops.empty()) {
-        parts_.at(0).push_back(work);  // for a position alone
-    }
-    parts_.sort();
-}
-
 Awaitable<void> RdbWriter::write_lane(size_t lane, std::string position, Result<void>* result) {
-    *result = co_await lanes_[lane]->write(parts_, again_, std::move(position));
+    *result = co_await lanes_[lane]->write(parts_[in_hand_], again_, std::move(position));
 }
 
 // Waits for all lanes, also when one fails.
 Awaitable<Result<void>> RdbWriter::flush_lanes(std::string position) {
     std::vector<Result<void>> results(lanes_.size());
     TaskGroup running(strand_);
-    const size_t wanted = std::min(lanes_.size(), parts_.count());
+    const size_t wanted = std::min(lanes_.size(), parts_[in_hand_].count());
     for (size_t i = 1; i < wanted; i++) {
         running.spawn(strand_, write_lane(i, std::string(), &results[i]));
     }

@@ -17,6 +17,7 @@
 #include "adapter/rdb/routes.h"
 #include "protocol/base/log.h"
 
+#include <array>
 #include <atomic>
 #include <map>
 #include <memory>
@@ -55,6 +56,8 @@ class RdbWriter : public core::Writer {
 
     Awaitable<Result<void>> open() override;
     Awaitable<Result<void>> write(const core::DmlBatch& batch) override;
+    void look_ahead(const core::DmlBatch& next) override;
+    Awaitable<void> drop_ahead() override;
     size_t part_rows(size_t configured) const override;
     Awaitable<void> refresh() override;
     Awaitable<void> close() override;
@@ -89,14 +92,29 @@ class RdbWriter : public core::Writer {
         size_t segments = 0;
     };
 
+    // What becomes of the batch behind the one that lanes write, where nothing can change it.
+    struct Ahead {
+        bool ready = false;
+        canal::BatchId id{-1};
+        uint64_t session = 0;
+        std::span<const core::Dml> dmls;
+        const core::Dml* earliest = nullptr;  // in the log
+        uint64_t plans = 0;                   // their generation
+        Segment segment;
+    };
+
     void load_mappings();
+    bool route_ahead(const core::DmlBatch& next);
+    bool is_ahead(const core::DmlBatch& batch) const;
     Awaitable<Result<void>> write_batch(const core::DmlBatch& batch);
-    bool add_known(const core::Dml& dml, Segment& segment);
+    bool add_known(const core::Dml& dml, bool shapes_too, Segment& segment);
     Awaitable<Result<void>> add_rows(const core::Dml& dml, Segment& segment);
     Awaitable<Result<SqlPlan*>> plan_for(Route& route, const core::Dml& dml);
-    void add_op(SqlPlan* plan, const core::Dml& dml, uint32_t row, Segment& segment);
+    // False: it was not added, because it needs a shape that is not there (`known`).
+    bool add_op(SqlPlan* plan, const core::Dml& dml, uint32_t row, bool known, Segment& segment);
     Awaitable<Result<void>> flush(Segment& segment, std::string position);
-    void give_to_lanes(const Segment& segment);
+    void divide_among_lanes(const Segment& segment, const LaneWork& work, LaneParts& parts) const;
+    Awaitable<Result<void>> flush_parts(bool again, const core::Dml* last, std::string position);
     Awaitable<Result<void>> flush_lanes(std::string position);
     Awaitable<void> write_lane(size_t lane, std::string position, Result<void>* result);
     Awaitable<Result<void>> apply_ddl(const core::Dml& dml);
@@ -122,7 +140,9 @@ class RdbWriter : public core::Writer {
     Routes routes_;
     LaneCounts counts_;
     std::vector<std::unique_ptr<Lane>> lanes_;
-    LaneParts parts_;
+    std::array<LaneParts, 2> parts_;
+    size_t in_hand_ = 0;  // of parts_; the other is that of ahead_
+    Ahead ahead_;
     Written written_;
     ReplayWindow replay_;
     std::string only_task_;  // of the batch: a dead letter that is tried again

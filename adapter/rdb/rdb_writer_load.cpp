@@ -190,6 +190,7 @@ std::vector<core::WriterCounter> RdbWriter::counters() const {
         {"unmatched", "UPDATEs that found no row.", counts_.unmatched},
         {"reinserted", "Rows that an UPDATE did not find and inserted.", counts_.reinserted},
         {"parked", "Changes that went to the dead letters.", counts_.parked},
+        {"rdb_ahead", "Batches that were divided while the one before was written.", counts_.ahead},
         {"row_by_row", "Parts of batches that were written row by row.", counts_.row_by_row},
         {"tried_again", "Transactions that a deadlock or lock ended.", counts_.tried_again},
     };

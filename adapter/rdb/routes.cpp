@@ -4,6 +4,12 @@
 
 namespace obcanal::adapter::rdb {
 
+bool has_rows(const core::Dml& dml) {
+    return !dml.is_ddl && !dml.rows.empty() &&
+           (dml.type == canal::EventType::Insert || dml.type == canal::EventType::Update ||
+            dml.type == canal::EventType::Delete);
+}
+
 SqlPlan* Route::plan_for(const core::Dml& dml) {
     for (auto plan = plans.begin(); plan != plans.end(); ++plan) {
         if ((*plan)->made_for(dml)) {

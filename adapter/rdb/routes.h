@@ -14,6 +14,9 @@
 
 namespace obcanal::adapter::rdb {
 
+// An INSERT, UPDATE or DELETE: what routes are for.
+bool has_rows(const core::Dml& dml);
+
 // A mapping that takes a table's changes.
 struct Route {
     const config::RdbMapping* mapping = nullptr;
@@ -34,7 +37,10 @@ class Routes {
     void forget_plans() {
         routes_.clear();
         latest_ = nullptr;
+        generation_++;
     }
+    // Of the plans: those of an earlier one are gone.
+    uint64_t generation() const { return generation_; }
 
  private:
     struct Table {
@@ -46,6 +52,7 @@ class Routes {
     std::vector<const config::RdbMapping*> mappings_;
     std::unordered_map<std::string, Table> routes_;  // by database NUL table
     Table* latest_ = nullptr;
+    uint64_t generation_ = 0;
     std::string key_;
 };
 

@@ -226,19 +226,23 @@ class PlanMaker {
 
 }  // namespace
 
-uint32_t SqlPlan::intern() {
-    if (latest_ < shapes.size() && shapes[latest_]->columns == scratch_) {
-        return latest_;
+uint32_t SqlPlan::find_shape() {
+    if (latest_ >= shapes.size() || shapes[latest_]->columns != scratch_) {
+        const auto found = std::ranges::find_if(shapes, [this](const auto& shape) {
+            return shape->columns == scratch_;
+        });
+        latest_ = static_cast<uint32_t>(found - shapes.begin());
     }
-    const auto found = std::ranges::find_if(shapes, [this](const auto& shape) {
-        return shape->columns == scratch_;
-    });
-    latest_ = static_cast<uint32_t>(found - shapes.begin());
-    if (found == shapes.end()) {
+    return latest_;
+}
+
+uint32_t SqlPlan::intern() {
+    const uint32_t number = find_shape();
+    if (number == shapes.size()) {
         shapes.push_back(std::make_unique<Shape>());
         shapes.back()->columns = scratch_;
     }
-    return latest_;
+    return number;
 }
 
 void SqlPlan::make_shapes() {
@@ -251,7 +255,7 @@ void SqlPlan::make_shapes() {
     ready_shape(1, OpKind::Insert);
 }
 
-uint32_t SqlPlan::shape_of(const DmlRow& row, OpKind kind) {
+void SqlPlan::collect(const DmlRow& row, OpKind kind) {
     scratch_.clear();
     for (size_t i = 0; i < columns.size() && kind != OpKind::Delete; i++) {
         const core::DmlValue& value = row.after[columns[i].source];
@@ -260,8 +264,22 @@ uint32_t SqlPlan::shape_of(const DmlRow& row, OpKind kind) {
             scratch_.push_back(static_cast<uint16_t>(i));
         }
     }
+}
+
+uint32_t SqlPlan::shape_of(const DmlRow& row, OpKind kind) {
+    collect(row, kind);
     const uint32_t number = intern();
     ready_shape(number, kind);
+    return number;
+}
+
+std::optional<uint32_t> SqlPlan::known_shape(const DmlRow& row, OpKind kind) {
+    collect(row, kind);
+    const uint32_t number = find_shape();
+    if (number == shapes.size() ||
+        (shapes[number]->prepared[static_cast<size_t>(kind)].empty() && !key.empty())) {
+        return std::nullopt;
+    }
     return number;
 }
 

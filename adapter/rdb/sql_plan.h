@@ -9,6 +9,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -73,6 +74,8 @@ struct SqlPlan {
     // Position in `shapes`, of one that is ready for the kind; full_shape(): for INSERT and UPDATE.
     uint32_t shape_of(const core::DmlRow& row, OpKind kind);
     uint32_t full_shape(const core::DmlRow& row);
+    // The same, unless it had to be made: lanes may read the plan meanwhile.
+    std::optional<uint32_t> known_shape(const core::DmlRow& row, OpKind kind);
     uint32_t shape_with(std::vector<uint16_t> columns_of_it);
     // Ready for DELETE, and for the INSERT of a whole() row. Lanes may call these two at once.
     const Shape* no_columns() const { return shapes[0].get(); }
@@ -96,6 +99,9 @@ struct SqlPlan {
     bool made_for(const core::Dml& dml);
 
  private:
+    void collect(const core::DmlRow& row, OpKind kind);
+    // The number of those without a shape yet is that of all shapes.
+    uint32_t find_shape();
     uint32_t intern();
     std::vector<uint16_t> scratch_;
     uint32_t latest_ = 0;

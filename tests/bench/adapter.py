@@ -281,7 +281,7 @@ def main():
             for kind in kinds:
                 pairs[kind].append(bench.pair(kind, turn))
         counters = [line for line in bench.adapter.ask("GET", "/metrics")[1].splitlines()
-                    if line.startswith("obcanal_adapter_") and ("row_by_row" in line or "tried_again" in line or "batches_total" in line)]
+                    if line.startswith("obcanal_adapter_") and ("row_by_row" in line or "tried_again" in line or "ahead" in line or "batches_total" in line)]
     for kind in kinds:
         report(table, kind, pairs[kind])
     print("\n".join(counters))

@@ -1,6 +1,7 @@
-"""rdb.py TARGET [--operations N] [--seed S] [--mirror] [--image MINIMAL|NOBLOB]: obcanal-adapter from a real MariaDB into TARGET
+"""rdb.py TARGET [--operations N] [--seed S] [--mirror] [--image MINIMAL|NOBLOB] [--batch N]: obcanal-adapter from a real MariaDB into TARGET
 (mariadb, 5.7, 8.0, seekdb, postgres): the matrix of types, an ENUM's empty value beside one that does not fit, and N random operations;
 every table of the target equals the source's. --mirror: DDL is mirrored into PostgreSQL too, where tables are mapped otherwise.
+--batch: of so few units that batches wait behind each other, and are divided while the one before is written.
 """
 import argparse
 import os
@@ -34,9 +35,10 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--mirror", action="store_true")
     parser.add_argument("--image", default="FULL", help="the source's binlog_row_image during the operations")
+    parser.add_argument("--batch", type=int, default=1000)
     arguments = parser.parse_args()
     with obcanal.Scratch("rdb-" + arguments.target) as scratch:
-        run = Run(scratch, arguments.target, mirror=arguments.mirror)
+        run = Run(scratch, arguments.target, mirror=arguments.mirror, batch=arguments.batch)
         run.adapter.start()
         run.create_tables()
         run.source.sql("USE mytest;" + MATRIX)
@@ -50,8 +52,11 @@ def main():
         run.source.sql(workload.script(arguments.operations), check=False)
         run.wait_written(600)
         rows = run.check_equal()
-        print("%s, seed %d: %d operations, %d rows equal, %.1f s" %
-              (arguments.target, arguments.seed, arguments.operations, rows, time.monotonic() - start))
+        ahead = run.adapter.metric("obcanal_adapter_rdb_ahead_total")
+        print("%s, seed %d: %d operations, %d rows equal, %d batches divided ahead, %.1f s" %
+              (arguments.target, arguments.seed, arguments.operations, rows, ahead, time.monotonic() - start))
+        if arguments.batch < 100 and not ahead:
+            raise RuntimeError("no batch was divided ahead")
 
 
 if __name__ == "__main__":

@@ -26,6 +26,26 @@ std::string statement(
     return sql;
 }
 
+TEST(SqlPlan, ShapesThatHaveToBeMadeAreNotKnown) {
+    MadeDmls dmls;
+    const config::RdbMapping mapping = made_mapping();
+    const core::Dml& insert = dmls.insert("1", "a", "2");
+    const core::Dml& update = dmls.update({"1", "a", "2"}, {"1", "b", "2"});
+    const core::Dml& other = dmls.update({"1", "a", "2"}, {"1", "a", "3"});
+    auto plan = make_plan(mapping, insert, made_target(), {});
+    ASSERT_TRUE(plan.ok()) << plan.error().detail;
+    EXPECT_EQ((*plan)->known_shape(insert.rows[0], OpKind::Insert), 1U);
+    // That of all columns is there, but for INSERT only.
+    const size_t shapes = (*plan)->shapes.size();
+    EXPECT_EQ((*plan)->known_shape(insert.rows[0], OpKind::Update), std::nullopt);
+    EXPECT_EQ((*plan)->known_shape(update.rows[0], OpKind::Update), std::nullopt);
+    EXPECT_EQ((*plan)->shapes.size(), shapes);
+    const uint32_t made = (*plan)->shape_of(update.rows[0], OpKind::Update);
+    EXPECT_EQ((*plan)->known_shape(update.rows[0], OpKind::Update), made);
+    EXPECT_EQ((*plan)->known_shape(other.rows[0], OpKind::Update), std::nullopt);
+    EXPECT_EQ((*plan)->known_shape(dmls.remove("1", "a", "2").rows[0], OpKind::Delete), 0U);
+}
+
 TEST(SqlPlan, RenamedColumnsAndKeys) {
     MadeDmls dmls;
     config::RdbMapping mapping = made_mapping();
