@@ -368,7 +368,7 @@ def main():
             raise consumer.failure
         source_dump, replica_dump = database.dump(SOURCE), database.dump(REPLICA)
         for session in (source, replica, probe):
-            session.close()
+            session.stop()
         unnamed = len(re.findall(r"names are @1", server.text()))
         read_again = len(re.findall(r"definition of a table", server.text()))
         print("seed %d: %d statements (%d DDL, %d refused by the source), %d kills, %d entries applied, %d rows and DDL, %d entries "

@@ -17,7 +17,8 @@ class SqlSession:
         """(rows as lists of texts, errors) of all statements in the text."""
         self.asked += 1
         end = "end-%d" % self.asked
-        self.process.stdin.write("%s\n;SELECT '%s';\n" % (sql.rstrip().rstrip(";"), end))
+        # "USE name" is the client's own: the delimiter stands on its line.
+        self.process.stdin.write("%s\nSELECT '%s';\n" % (sql if sql.rstrip().endswith(";") else sql + ";", end))
         self.process.stdin.flush()
         rows, errors = [], []
         for line in self.process.stdout:
