@@ -32,6 +32,7 @@ done
 [ "$install" = 0 ] || install_packages build test demo
 
 jobs=$(nproc)
+rm -f build/*.test.log
 build() { # PRESET [TARGET...]
   local preset=$1 targets=() target
   shift
@@ -45,7 +46,7 @@ run() { # PRESET CTEST-ARGUMENTS...
   local preset=$1
   shift
   echo "== test $preset"
-  ctest --test-dir "build/$preset" --output-on-failure --no-tests=error -j"$jobs" "$@"
+  ctest --test-dir "build/$preset" --output-on-failure --no-tests=error -j"$jobs" "$@" | tee "build/$preset.test.log"
 }
 
 labels=''
@@ -71,6 +72,8 @@ for part in "${parts[@]}"; do
   esac
 done
 if [ "${#failed[@]}" -gt 0 ]; then
+  # Again, with how each ended: the parts before the last are far up.
+  grep -HE '^ *[0-9]+/[0-9]+ Test .*\*\*\*' build/*.test.log >&2 || true
   echo "FAILED: ${failed[*]}" >&2
   exit 1
 fi
