@@ -137,22 +137,19 @@ void append_action(std::string& to, const ActionLine& line) {
     to += kNames.at(static_cast<size_t>(line.action));
     to += R"(":)";
     append_place(to, line);
-    switch (line.action) {
-        case BulkAction::Index:
-        case BulkAction::Delete:
-            to += R"(,"version":)" + std::to_string(line.version);
-            to += R"(,"version_type":"external_gte")";
-            break;
-        case BulkAction::Upsert: break;
-        case BulkAction::Update:
-            // The update API knows no versions from outside; Elasticsearch 6 compares its own,
-            // later ones only the sequence.
-            if (!line.type.empty()) {
-                to += R"(,"version":)" + std::to_string(line.before.version);
-            } else {
-                to += R"(,"if_seq_no":)" + std::to_string(line.before.seq_no);
-                to += R"(,"if_primary_term":)" + std::to_string(line.before.primary_term);
-            }
+    const bool looked = line.action == BulkAction::Update || line.before.found;
+    if (looked) {
+        // The update API knows no versions from outside; Elasticsearch 6 compares its own, later
+        // ones only the sequence.
+        if (!line.type.empty()) {
+            to += R"(,"version":)" + std::to_string(line.before.version);
+        } else {
+            to += R"(,"if_seq_no":)" + std::to_string(line.before.seq_no);
+            to += R"(,"if_primary_term":)" + std::to_string(line.before.primary_term);
+        }
+    } else if (line.action != BulkAction::Upsert) {
+        to += R"(,"version":)" + std::to_string(line.version);
+        to += R"(,"version_type":"external_gte")";
     }
     to += "}}\n";
 }

@@ -77,7 +77,7 @@ struct ActionLine {
     std::string_view id;
     std::string_view routing;
     uint64_t version = 0;
-    DocumentState before;  // of an Update
+    DocumentState before;  // of an Update; of a Delete that was found by a query
 };
 void append_action(std::string& to, const ActionLine& line);
 // {"_index":"i","_id":"1","routing":"r"}: which one, of POST /_mget.

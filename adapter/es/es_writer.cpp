@@ -381,61 +381,6 @@ Awaitable<Result<void>> EsWriter::park(const DocumentChange* change, std::string
     co_return parked;
 }
 
-// -- by query
-
-// Documents are found by the mapping's pk, and never made (client-adapter, 3.7).
-Awaitable<Result<void>> EsWriter::write_by_pk(const DocumentChange* change) {
-    const Result<const DocumentTarget*> target = co_await target_of(change->plan);
-    if (!target) co_return target.error();
-    const std::string& index = (*target)->index;
-    // What was written just now can't be found before.
-    Result<void> refreshed = co_await client_->refresh(index);
-    if (!refreshed) {
-        // Without an index there are no documents.
-        if (refreshed.error().code == Errc::NotFound) co_return Result<void>();
-        co_return refreshed;
-    }
-    std::string body = R"({"query":{"term":{)";
-    core::append_json_string(body, change->plan->task->pk);
-    body += R"(:{"value":)";
-    core::append_json_string(body, change->id);
-    body += R"-(}}},"script":{"lang":"painless","source":"ctx._source.putAll(params.doc)",)-";
-    body += R"("params":{"doc":)";
-    if (change->kind == ChangeKind::Delete) {
-        (*target)->text->append_nulls(body);
-    } else {
-        const std::vector<const DocumentChange*> changes{change};
-        const bool whole = change->kind == ChangeKind::Whole;
-        (*target)->text->append_fields(body, changes, whole);
-    }
-    body += "}}}";
-    const std::string path = "/" + url_encoded(index) + "/_update_by_query";
-    const Result<boost::json::value> reply = co_await client_->ask("POST", path, body);
-    if (!reply) {
-        const std::string cause = reply.error().detail;
-        const bool bad_row = cause.find("status 400") != std::string::npos;
-        if (bad_row && parks(*change)) co_return co_await park(change, cause);
-        const config::EsMapping& task = *change->plan->task;
-        co_return reply.error().in(task.task + ": " + task.pk + " " + change->id);
-    }
-    ++counts_.documents;
-    co_return Result<void>();
-}
-
-Awaitable<Result<void>> EsWriter::truncate(const DocumentTarget* target) {
-    const std::string index = target->index;
-    Result<void> refreshed = co_await client_->refresh(index);
-    if (!refreshed) {
-        if (refreshed.error().code == Errc::NotFound) co_return Result<void>();
-        co_return refreshed;
-    }
-    const std::string path = "/" + url_encoded(index) + "/_delete_by_query";
-    const Result<boost::json::value> reply =
-        co_await client_->ask("POST", path, R"({"query":{"match_all":{}}})");
-    if (!reply) co_return reply.error();
-    co_return Result<void>();
-}
-
 std::vector<std::string> EsWriter::tasks() const {
     std::vector<std::string> names;
     for (const EsTask* const task : mappings_.mappings()) names.push_back(task->task);

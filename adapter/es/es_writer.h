@@ -29,6 +29,9 @@
 
 namespace obcanal::adapter::es {
 
+struct FoundWork;
+struct FoundPage;
+
 // A core::WriterFactory, of es, es6, es7 and es8: the server says what it is.
 Result<std::unique_ptr<core::Writer>> make_es_writer(const core::WriterContext& context);
 
@@ -103,8 +106,12 @@ class EsWriter : public core::Writer {
     Awaitable<Result<void>> settle_refused(BulkOp op);
     Awaitable<Result<void>> write_alone(const DocumentChange* change);
     Awaitable<Result<void>> park(const DocumentChange* change, std::string cause);
+
+    // -- es_found.cpp
     Awaitable<Result<void>> write_by_pk(const DocumentChange* change);
     Awaitable<Result<void>> truncate(const DocumentTarget* target);
+    Awaitable<Result<void>> write_found(const FoundWork* work);
+    Awaitable<Result<bool>> write_page(const FoundWork* work, const FoundPage* page);
 
     Awaitable<Result<const DocumentTarget*>> target_of(const MappingPlan* plan);
     std::string type_of(const MappingPlan& plan) const;  // Elasticsearch 6; else empty

@@ -233,9 +233,14 @@ def late(scratch, version, es, source):
         es.create(index, {"name": {"type": "keyword"}, "other": {"type": "keyword"}})
     proxy = NodeProxy(scratch, es.port)
     mapping = "_index: %s\n_id: _id\nupsert: %s\nsql: \"select a.id as _id, a.name from user a\""
-    run = Run(scratch, version, {"users": mapping % ("users", "false"), "ups": mapping % ("ups", "true")}, es=es, source=source,
-              hosts="127.0.0.1:%d" % proxy.port)
-    run.sql("CREATE TABLE user (id int PRIMARY KEY, name varchar(40))")
+    es.create("found", {"id": {"type": "long"}, "name": {"type": "keyword"}, "kept": {"type": "keyword"}})
+    es.ask("POST", "/found/_doc/somewhere?refresh=true", {"id": 1, "name": "old", "kept": "k"})
+    run = Run(scratch, version, {
+        "users": mapping % ("users", "false"), "ups": mapping % ("ups", "true"),
+        "found": "_index: found\npk: id\nsql: \"select a.id, a.name from other a\"",
+        "emptied": "_index: emptied\n_id: _id\napplyTruncate: true\nsql: \"select a.id as _id, a.name from other a\"",
+    }, es=es, source=source, hosts="127.0.0.1:%d" % proxy.port)
+    run.sql("CREATE TABLE user (id int PRIMARY KEY, name varchar(40)); CREATE TABLE other LIKE user")
     run.adapter.start()
     run.wait_written()
 
@@ -287,6 +292,16 @@ def late(scratch, version, es, source):
         equal("only the answer was lost", (both("4"), both("3")), ([{"name": "four"}] * 2, [{"name": "five"}] * 2))
         run.sql("DELETE FROM user")
         run.wait_written()
+    run.sql("INSERT INTO other VALUES (1,'made'),(2,'made')")
+    run.wait_written()
+    held("UPDATE other SET name='older' WHERE id=1", "found")
+    run.sql("UPDATE other SET name='newest' WHERE id=1")
+    arrives()
+    equal("an update of what a field finds", es.documents("found"), {"somewhere": {"id": 1, "name": "newest", "kept": "k"}})
+    held("TRUNCATE TABLE other", "emptied")
+    run.sql("INSERT INTO other VALUES (1,'back')")
+    arrives()
+    equal("a TRUNCATE that comes late", es.documents("emptied"), {"1": {"name": "back"}})
     print("%s: late: nothing that comes late has an effect" % version)
 
 

@@ -197,6 +197,8 @@ TEST(DocumentText, ActionLines) {
     append_action(line, {BulkAction::Update, "i", "_doc", "1", "", 5, before});
     append_action(line, {BulkAction::Update, "i", "", "1", "", 5, before});
     append_action(line, {BulkAction::Upsert, "i", "", "1", "", 5, {}});
+    append_action(line, {BulkAction::Delete, "i", "", "1", "", 5, {}});
+    append_action(line, {BulkAction::Delete, "i", "", "1", "", 5, before});
     EXPECT_EQ(
         line,
         R"({"update":{"_index":"i","_type":"_doc","_id":"1","version":34}})"
@@ -204,6 +206,10 @@ TEST(DocumentText, ActionLines) {
         R"({"update":{"_index":"i","_id":"1","if_seq_no":12,"if_primary_term":2}})"
         "\n"
         R"({"create":{"_index":"i","_id":"1"}})"
+        "\n"
+        R"({"delete":{"_index":"i","_id":"1","version":5,"version_type":"external_gte"}})"
+        "\n"
+        R"({"delete":{"_index":"i","_id":"1","if_seq_no":12,"if_primary_term":2}})"
         "\n"
     );
     line.clear();
