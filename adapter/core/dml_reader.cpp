@@ -21,6 +21,11 @@ Error malformed(std::string_view what) {
     };
 }
 
+std::string_view one_of_equals(std::string_view text, std::string_view& latest) {
+    if (text != latest) latest = text;
+    return latest;
+}
+
 // A statement that is no DDL. What is malformed is none: whoever reads it whole says so.
 bool is_statement(Bytes change) {
     namespace row = canal::row_change_field;
@@ -89,6 +94,7 @@ Result<DmlBatch> DmlReader::read(std::string_view destination, const canal::Mess
     count_ = 0;
     filled_ = 0;
     whole_ = true;
+    log_file_ = database_ = table_ = {};
     arena_.clear();
     forms_.begin();
     canal::EntryCursor cursor(messages);
@@ -163,15 +169,21 @@ bool DmlReader::read_header(Bytes header, Dml& dml) {
     while (walk.more()) {
         const uint64_t tag = walk.varint();
         switch (tag) {
-            case bytes_tag_of(head::kLogfileName): dml.log_file = walk.text(); break;
+            case bytes_tag_of(head::kLogfileName):
+                dml.log_file = one_of_equals(walk.text(), log_file_);
+                break;
             case tag_of(head::kLogfileOffset):
                 dml.log_offset = static_cast<int64_t>(walk.varint());
                 break;
             case tag_of(head::kExecuteTime):
                 dml.execute_ms = static_cast<int64_t>(walk.varint());
                 break;
-            case bytes_tag_of(head::kSchemaName): dml.database = walk.text(); break;
-            case bytes_tag_of(head::kTableName): dml.table = walk.text(); break;
+            case bytes_tag_of(head::kSchemaName):
+                dml.database = one_of_equals(walk.text(), database_);
+                break;
+            case bytes_tag_of(head::kTableName):
+                dml.table = one_of_equals(walk.text(), table_);
+                break;
             case bytes_tag_of(head::kGtid): dml.gtid = walk.text(); break;
             default: walk.skip(tag);
         }

@@ -51,7 +51,7 @@ class DmlReader {
     };
 
     Result<void> read_entry(Bytes entry);
-    static bool read_header(Bytes header, Dml& dml);
+    bool read_header(Bytes header, Dml& dml);
     Result<void> read_change(Bytes change, Dml& dml);
     bool read_row(Bytes row, Dml& dml, DmlRow& to);
     // Columns of one image, which begin at `at` and go on as long as their tag is the same.
@@ -90,6 +90,11 @@ class DmlReader {
     size_t filled_ = 0;  // values that upstream left out
     bool whole_ = true;  // no transaction is open
     bool leaves_out_ = false;
+    // Of the Dml before, in this batch: equal texts become one, so that who compares them later
+    // does not fetch every entry's bytes again.
+    std::string_view log_file_;
+    std::string_view database_;
+    std::string_view table_;
     ValueArena arena_;
     size_t usual_columns_ = 1;
     std::vector<Named> named_;  // an image whose columns are not those of the first one

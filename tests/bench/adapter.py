@@ -9,7 +9,7 @@ adapter per million rows, the ratio to bench_sql_rows with as many sessions and 
 of one definition in one server, one after the other and the other way round the next time; each begins with nothing to do for anybody:
 no page to be written back, no undo to be purged, no log to be read. The figure is the median of the pairs' ratios, since the speed of
 a machine wanders. Each phase is printed as it ends, with the CPU seconds per million rows of every process that it needs; what all of
-them together leave of the machine is idle, or somebody else's. --profile: perf record of adapter, server and target meanwhile.
+them together leave of the machine is idle, or somebody else's. --profile: perf record of all four programs meanwhile.
 """
 import argparse
 import json
