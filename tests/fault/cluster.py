@@ -9,8 +9,9 @@ waits until all is well, and looks for rows that were lost and for the longest t
 before it is mended: from the mending to the next batch). At no time may two servers serve, the cursor move back, or a batch come
 again that the client has acknowledged, if it was answered a get since: an ack has no answer of its own. --clusters: so many side
 by side, each with its own seed; every fourth one reads a log proxy, the others a MariaDB. --java: as many cycles with two Java
-Canal servers, for their figures. --away: ZooKeeper is away for so long, once. Exit status 77: this machine does not let us make
-network namespaces, or lacks a program.
+Canal servers, for their figures. --away: ZooKeeper is away for so long, once.
+--retry-interval: the stock client's own setRetryInterval, the pause before it connects again, which users set too; no cycle is tried
+again. Exit status 77: this machine does not let us make network namespaces, or lacks a program.
 """
 import argparse
 import json
