@@ -55,6 +55,9 @@ class Database:
 
     def stop(self, *how):
         subprocess.run([os.path.join(self.script, "stop.sh"), "--data", self.data, *how], check=True, stdout=subprocess.DEVNULL)
+        # A killed process loses its name before it closes its port, and the next start would find that taken.
+        if "--kill" in how:
+            obcanal.wait_until(lambda: not obcanal.port_open(self.port), "the port of the killed %s to close" % self.make)
 
     def kill(self):
         self.stop("--kill")
