@@ -163,8 +163,14 @@ Awaitable<Result<void>> EsWriter::write_found(const FoundWork* work) {
         body = R"({"scroll_id":[)";
         core::append_json_string(body, scroll_id);
         body += "]}";
-        // It ends by itself, too.
-        co_await client_->ask("DELETE", "/_search/scroll", body);
+        // Without it the node would hold the search open for its minute.
+        const Result<json::value> closed = co_await client_->ask("DELETE", "/_search/scroll", body);
+        if (!closed) {
+            log_.warn(
+                "a search is left to end by itself",
+                {{"index", index}, {"cause", closed.error().detail}}
+            );
+        }
         if (all) co_return Result<void>();
     }
     co_return Error{
