@@ -22,6 +22,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "integration", "rdb"))
+from processors import cpu_seconds, wait_idle  # noqa: E402
 from rdb_run import Adapter, live, obcanal  # noqa: E402
 
 COLUMNS = "id bigint PRIMARY KEY, name varchar(40), role_id int, price decimal(12,2), c_time datetime(6)"
@@ -44,13 +45,6 @@ BEGIN NOT ATOMIC
   END FOR;
   COMMIT;
 END//"""
-
-
-def cpu_seconds(pid):
-    """Of all threads, those that have ended too; user and system."""
-    with open("/proc/%d/stat" % pid, encoding="ascii") as file:
-        fields = file.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Chain:
@@ -127,12 +121,7 @@ class Bench:
             database.sql("SET GLOBAL innodb_max_dirty_pages_pct = 0")
             obcanal.wait_until(lambda: self.put_off(database) < 100, "pages to be written, undo to be purged", 120)
             database.sql("SET GLOBAL innodb_max_dirty_pages_pct = DEFAULT")
-        pids = (self.source_pid, self.target_pid, self.server.process.pid)
-        calm = 0
-        while calm < 3:
-            before = sum(map(cpu_seconds, pids))
-            time.sleep(0.2)
-            calm = calm + 1 if sum(map(cpu_seconds, pids)) - before < 0.015 else 0
+        wait_idle((self.source_pid, self.target_pid, self.server.process.pid))
 
     @staticmethod
     def put_off(database):

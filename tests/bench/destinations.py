@@ -14,8 +14,8 @@ import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import obcanal  # noqa: E402
+from processors import cpu_seconds  # noqa: E402
 
-TICKS = os.sysconf("SC_CLK_TCK")
 # product.md, section 7.
 READY_SECONDS, IDLE_CPU_PERCENT, BASE_MIB, EACH_MIB, RATIO = 5.0, 5.0, 20.0, 2.0, 2.0
 failed = []
@@ -27,12 +27,6 @@ def figure(what, value, unit, limit, timed, options):
         failed.append(what)
     print("%-62s %10.2f %-10s %s" % (what, value, unit, "" if limit is None else "<= %g%s" % (
         limit, "   MISSED" if missed else "")), flush=True)
-
-
-def cpu_seconds(pid):
-    with open("/proc/%d/stat" % pid, encoding="ascii") as file:
-        fields = file.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 class Many:

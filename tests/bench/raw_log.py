@@ -1,6 +1,7 @@
 """A replica that decodes nothing: how old the rows of beside_java.py's latency table are when they are read from the log.
 
-raw_log.py PORT FILE POSITION ROWS     prints p50_ms= and p99_ms=: what the source itself takes, its commit and its dump thread
+raw_log.py PORT FILE POSITION ROWS WARM_UP     prints p50_ms= and p99_ms= of the ROWS after so many others: what the source itself takes,
+its commit and its dump thread
 """
 import socket
 import struct
@@ -44,7 +45,7 @@ class Link:
             raise RuntimeError("the server refuses: %r" % answer[3:])
 
 
-def ages(port, file, position, rows):
+def ages(port, file, position, rows, warm_up):
     """Microseconds between the clock in each row and now."""
     link = Link(port)
     link.packet()
@@ -55,7 +56,7 @@ def ages(port, file, position, rows):
         link.expect_ok()
     link.send(DUMP + struct.pack("<IHI", position, 0, REPLICA) + file.encode())
     found = []
-    while len(found) < rows:
+    while len(found) < warm_up + rows:
         _, event = link.packet()
         now = time.time_ns() // 1000
         if event[0] == ERROR:
@@ -68,11 +69,11 @@ def ages(port, file, position, rows):
         # BIGINT ts_us, then the length of the text in one byte or two.
         length = 1 if event[text - 1] == len(PAD) else 2
         found.append(now - int.from_bytes(event[text - length - 8:text - length], "little"))
-    return sorted(found)
+    return sorted(found[warm_up:])
 
 
 def main():
-    all_ages = ages(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    all_ages = ages(int(sys.argv[1]), sys.argv[2], *map(int, sys.argv[3:]))
     print("p50_ms=%.3f p99_ms=%.3f" % tuple(all_ages[int(len(all_ages) * part)] / 1000 for part in (0.5, 0.99)))
 
 
