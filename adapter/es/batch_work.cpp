@@ -47,12 +47,6 @@ bool is_changed(const DmlRow& row, uint32_t column) {
     return after.state != before.state || after.text != before.text;
 }
 
-std::string key_text(const std::vector<FieldValue>& values) {
-    std::string text;
-    for (const FieldValue& value : values) append_key(text, value);
-    return text;
-}
-
 bool has_null(const std::vector<FieldValue>& values) {
     return std::ranges::any_of(values, [](const FieldValue& value) { return value.is_null(); });
 }
@@ -189,12 +183,22 @@ void BatchWork::set_plans(const std::vector<const MappingPlan*>& plans) {
     }
 }
 
+void PlanWork::clear() {
+    truncate = false;
+    refresh = false;
+    refreshed.reset();
+    keys.clear();
+    by_key.clear();
+    parents.clear();
+    by_values.clear();
+    truncated = {};
+    latest_read = {};
+}
+
 void BatchWork::clear(const std::set<std::string>& replaced) {
     for (PlanWork& work : works_) {
-        const MappingPlan* plan = work.plan;
-        work = {};
-        work.plan = plan;
-        work.replaces = replaced.contains(plan->task->task);
+        work.clear();
+        work.replaces = replaced.contains(work.plan->task->task);
     }
     for (auto& [name, uses] : uses_) {
         for (Use& use : uses) use.forms.resize(std::min(use.forms.size(), kForms));
@@ -272,7 +276,7 @@ Result<void> BatchWork::collect_main(PlanWork& work, const Row& row) {
         (inserts || read_columns(row.form, row.form.key, values, previous, before)) &&
         (deletes || read_columns(row.form, row.form.key, values, current, after));
     if (!known) return not_logged(*work.plan, *row.cause.dml);
-    const bool moves = !inserts && !deletes && key_text(before) != key_text(after);
+    const bool moves = !inserts && !deletes && !same_key(before, after);
     // NULL is the id of no document.
     const auto is_id = [&work](const Key& key) {
         return !work.plan->id_is_column || !key.front().is_null();
@@ -288,10 +292,11 @@ Result<void> BatchWork::collect_main(PlanWork& work, const Row& row) {
 }
 
 KeyWork& BatchWork::key_work(PlanWork& work, Key key, const Row& row) {
-    const auto [place, added] =
-        work.key_index.try_emplace(key_text(key), static_cast<uint32_t>(work.keys.size()));
-    if (added) work.keys.emplace_back().key = std::move(key);
-    KeyWork& one = work.keys[place->second];
+    const auto next = static_cast<uint32_t>(work.keys.size());
+    const auto is_it = [&](uint32_t number) { return same_key(work.keys[number].key, key); };
+    const uint32_t place = work.by_key.find_or_add(hash_key(key), next, is_it);
+    if (place == next) work.keys.emplace_back().key = std::move(key);
+    KeyWork& one = work.keys[place];
     one.cause = row.cause;
     one.form = &row.form;
     return one;
@@ -407,11 +412,12 @@ void BatchWork::add_parent(
 ) {
     if (has_null(values)) return;  // equal to nothing
     std::vector<ParentWork>& parents = work.parents[use.source];
-    const auto [place, added] = work.parent_index[use.source].try_emplace(
-        key_text(values), static_cast<uint32_t>(parents.size())
-    );
-    if (added) parents.emplace_back().values = std::move(values);
-    ParentWork& parent = parents[place->second];
+    const auto next = static_cast<uint32_t>(parents.size());
+    const auto is_it = [&](uint32_t number) { return same_key(parents[number].values, values); };
+    const uint32_t place =
+        work.by_values[use.source].find_or_add(hash_key(values), next, is_it);
+    if (place == next) parents.emplace_back().values = std::move(values);
+    ParentWork& parent = parents[place];
     parent.changed |= changed;
     parent.select = parent.select || select;
     parent.cause = row.cause;
@@ -421,11 +427,7 @@ void BatchWork::add_parent(
 void BatchWork::truncate(PlanWork& work, const TableUse& use, const Dml& dml) {
     if (!work.plan->task->apply_truncate) return;
     if (use.source == 0) {
-        const MappingPlan* plan = work.plan;
-        const bool replaces = work.replaces;
-        work = {};
-        work.plan = plan;
-        work.replaces = replaces;
+        work.clear();
         work.truncate = true;
         work.truncated = {&dml, 0};
         return;
@@ -436,7 +438,7 @@ void BatchWork::truncate(PlanWork& work, const TableUse& use, const Dml& dml) {
     if (use.select) {
         work.truncate = true;
         work.keys.clear();
-        work.key_index.clear();
+        work.by_key.clear();
     }
     work.truncated = {&dml, 0};
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "adapter/core/dml.h"
+#include "adapter/core/key_table.h"
 #include "adapter/es/document_change.h"
 #include "adapter/es/mapping_plan.h"
 #include "adapter/es/row_value.h"
@@ -58,13 +59,15 @@ struct PlanWork {
     bool refresh = false;   // then all documents are read back: a joined table was emptied
     FieldSet refreshed;
     std::vector<KeyWork> keys;  // in the order of their first change
-    std::unordered_map<std::string, uint32_t> key_index;
+    core::KeyTable by_key;      // of keys
     std::map<uint32_t, std::vector<ParentWork>> parents;  // by use
-    std::map<uint32_t, std::unordered_map<std::string, uint32_t>> parent_index;
+    std::map<uint32_t, core::KeyTable> by_values;         // of parents
     Cause truncated;
     Cause latest_read;  // the latest change that something has to be read back for
 
     bool empty() const { return !truncate && !refresh && keys.empty() && parents.empty(); }
+    // Nothing is asked of the plan any more. Keeps memory for the next batch.
+    void clear();
 };
 
 // A table's columns in events of one form, as one use of the table sees them.

@@ -55,28 +55,20 @@ std::string describe_op(const BulkOp& op) {
 
 // -- BulkWave
 
-std::string BulkWave::document_key(size_t index, const std::string& id) {
-    std::string key;
-    while (index >= 0x7f) {
-        key.push_back('\x7f');
-        index -= 0x7f;
-    }
-    key.push_back(static_cast<char>(index));
-    return key += id;
-}
-
-size_t BulkWave::index_number(const std::string& index) const {
-    const auto found = std::ranges::find(indexes_, index);
-    return static_cast<size_t>(found - indexes_.begin());
+bool BulkWave::is_of(
+    uint32_t op, const DocumentTarget& target, const DocumentChange& change
+) const {
+    const BulkOp& known = ops_[op];
+    return known.id() == change.id &&
+           (known.target == &target || known.target->index == target.index);
 }
 
 bool BulkWave::add(const DocumentTarget& target, const DocumentChange& change) {
-    const size_t index = index_number(target.index);
-    if (index == indexes_.size()) indexes_.push_back(target.index);
-    std::string key = document_key(index, change.id);
+    const auto next = static_cast<uint32_t>(ops_.size());
+    const auto is_it = [&](uint32_t op) { return is_of(op, target, change); };
+    const uint32_t found = by_document_.find_or_add(core::hash_text(change.id), next, is_it);
     const bool upsert = target.plan->task->upsert;
-    const auto [found, added] = by_document_.try_emplace(std::move(key), ops_.size());
-    if (added) {
+    if (found == next) {
         BulkOp& op = ops_.emplace_back();
         op.target = &target;
         op.changes.push_back(&change);
@@ -89,8 +81,8 @@ bool BulkWave::add(const DocumentTarget& target, const DocumentChange& change) {
         }
         return true;
     }
-    if (found->second < taken_) return false;
-    BulkOp& op = ops_[found->second];
+    if (found < taken_) return false;
+    BulkOp& op = ops_[found];
     // Another mapping's fields, or fields of a document that is deleted before: another action.
     if (op.target != &target) return false;
     // With other routing it may be the same document, where both lead to one shard.
@@ -119,8 +111,8 @@ const std::vector<DocumentChange>& BulkWave::keep(std::vector<DocumentChange> ch
 }
 
 bool BulkWave::has(const DocumentTarget& target, const DocumentChange& change) const {
-    const size_t index = index_number(target.index);
-    return index < indexes_.size() && by_document_.contains(document_key(index, change.id));
+    const auto is_it = [&](uint32_t op) { return is_of(op, target, change); };
+    return by_document_.find(core::hash_text(change.id), is_it).has_value();
 }
 
 void BulkWave::clear() {

@@ -5,6 +5,7 @@
 // behind newer ones. Belongs to a writer; its strand, except stop().
 #pragma once
 
+#include "adapter/core/key_table.h"
 #include "adapter/es/bulk_reply.h"
 #include "adapter/es/document_text.h"
 #include "adapter/es/es_client.h"
@@ -12,12 +13,13 @@
 #include "protocol/net/task_group.h"
 
 #include <atomic>
+#include <boost/container/small_vector.hpp>
 #include <chrono>
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 namespace obcanal::adapter::es {
@@ -36,8 +38,9 @@ struct DocumentTarget {
 struct BulkOp {
     const DocumentTarget* target = nullptr;
     BulkAction action = BulkAction::Index;
-    std::vector<const DocumentChange*> changes;  // in order; what they point to outlives it
-    size_t from = 0;                             // those before it have no effect any more
+    // In order; what they point to outlives it.
+    boost::container::small_vector<const DocumentChange*, 2> changes;
+    size_t from = 0;  // those before it have no effect any more
     ItemOutcome outcome = ItemOutcome::Again;
     BulkItem item;         // of the last answer
     bool look = false;     // again, before it is sent
@@ -84,12 +87,10 @@ class BulkWave {
     std::deque<BulkOp> ops_;
     std::deque<std::vector<DocumentChange>> kept_;
     size_t taken_ = 0;
-    // The id behind the number of its index, so that most keys need no memory of their own.
-    static std::string document_key(size_t index, const std::string& id);
-    size_t index_number(const std::string& index) const;
+    // Whatever its routing.
+    bool is_of(uint32_t op, const DocumentTarget& target, const DocumentChange& change) const;
 
-    std::unordered_map<std::string, size_t> by_document_;
-    std::vector<std::string> indexes_;
+    core::KeyTable by_document_;  // of ops_
 };
 
 // How much goes into one bulk: less after one that was too much or took long, then more again.

@@ -16,12 +16,6 @@ using Columns = std::vector<client::SqlColumn>;
 constexpr size_t kBlock = 1'000;
 constexpr size_t kKeys = 500;  // in one statement
 
-std::string key_text(const std::vector<FieldValue>& key) {
-    std::string text;
-    for (const FieldValue& value : key) append_key(text, value);
-    return text;
-}
-
 std::string what_of(const MappingPlan& plan) { return plan.task->task + ": read back"; }
 
 FieldValue cell_of(
@@ -111,10 +105,14 @@ FieldValue restored(ValueKind kind, const std::string& text) {
 }  // namespace
 
 Result<void> BlockBuilder::add(DocumentChange change) {
-    std::string place = std::to_string(change.id.size()) + ":" + change.id + change.routing;
-    const auto [known, added] = places_.try_emplace(std::move(place), block_.size());
-    if (!added) {
-        DocumentChange& before = block_[known->second];
+    const auto next = static_cast<uint32_t>(block_.size());
+    const auto is_it = [&](uint32_t number) {
+        const DocumentChange& known = block_[number];
+        return known.id == change.id && known.routing == change.routing;
+    };
+    const uint32_t place = by_document_.find_or_add(core::hash_text(change.id), next, is_it);
+    if (place != next) {
+        DocumentChange& before = block_[place];
         if (replaces(before, change)) {
             before = std::move(change);
             return {};
@@ -123,13 +121,14 @@ Result<void> BlockBuilder::add(DocumentChange change) {
         if (!handed) return handed;
         return add(std::move(change));
     }
+    if (block_.empty()) block_.reserve(kBlock);
     block_.push_back(std::move(change));
     return block_.size() < kBlock ? Result<void>() : flush();
 }
 
 Result<void> BlockBuilder::flush() {
     if (block_.empty()) return {};
-    places_.clear();
+    by_document_.clear();
     return take_(std::exchange(block_, {}));
 }
 
@@ -283,31 +282,30 @@ Result<void> DocumentReader::read_keys(
     Result<SourceReader*> source = source_of(*plan.task);
     if (!source) return std::move(source).error();
     Condition condition = key_condition(plan);
-    struct Wanted {
-        const KeyWork* work = nullptr;
-        bool found = false;
-    };
-    std::unordered_map<std::string, Wanted> wanted;
+    core::KeyTable wanted;  // of keys, the first of equal ones
     wanted.reserve(keys.size());
+    size_t unfound = 0;
     condition.values.reserve(keys.size());
-    for (const KeyWork* key : keys) {
-        condition.values.push_back(key->key);
-        wanted.emplace(key_text(key->key), Wanted{key});
+    for (uint32_t i = 0; i < keys.size(); ++i) {
+        const std::vector<FieldValue>& key = keys[i]->key;
+        condition.values.push_back(key);
+        const auto is_it = [&](uint32_t number) { return same_key(keys[number]->key, key); };
+        if (wanted.find_or_add(hash_key(key), i, is_it) == i) ++unfound;
     }
     std::vector<DocumentChange> found;
     found.reserve(keys.size());
-    size_t found_keys = 0;
+    std::vector<bool> key_found(keys.size(), false);
+    std::vector<FieldValue> key;
+    const auto is_row = [&](uint32_t number) { return same_key(keys[number]->key, key); };
     const auto each = [&](const Columns& columns, SourceReader::Row cells) {
-        std::vector<FieldValue> key;
+        key.clear();
         for (size_t i = 0; i < plan.key.size(); ++i) {
             const size_t at = plan.fields.size() + i;
             key.push_back(read_cell(columns[at].type, cells[at], false));
         }
-        const std::string text = key_text(key);
-        const auto work = wanted.find(text);
+        const std::optional<uint32_t> asked = wanted.find(hash_key(key), is_row);
         // Equal to one in the source's eyes only: whole, since it was not asked for.
-        const bool asked = work != wanted.end();
-        const KeyWork& cause_of = asked ? *work->second.work : *keys.front();
+        const KeyWork& cause_of = asked ? *keys[*asked] : *keys.front();
         const bool whole = !asked || cause_of.whole;
         const FieldSet& fields = whole ? plan.uses.front().fields : cause_of.changed;
         auto change = from_row(plan, **floats, columns, cells, fields);
@@ -315,9 +313,9 @@ Result<void> DocumentReader::read_keys(
         change->kind = whole ? ChangeKind::Whole : ChangeKind::Update;
         change->cause = cause_of.cause.dml;
         change->row = cause_of.cause.row;
-        if (asked && !work->second.found) {
-            work->second.found = true;
-            ++found_keys;
+        if (asked && !key_found[*asked]) {
+            key_found[*asked] = true;
+            --unfound;
         }
         found.push_back(std::move(*change));
         return true;
@@ -328,9 +326,10 @@ Result<void> DocumentReader::read_keys(
 
     std::vector<const KeyWork*> gone;
     std::set<std::pair<std::string, std::string>> found_ids;
-    if (found_keys < wanted.size()) {
-        for (const KeyWork* key : keys) {
-            if (!wanted.at(key_text(key->key)).found) gone.push_back(key);
+    if (unfound > 0) {
+        for (const KeyWork* one : keys) {
+            key = one->key;
+            if (!key_found[*wanted.find(hash_key(key), is_row)]) gone.push_back(one);
         }
         for (const DocumentChange& change : found) found_ids.emplace(change.id, change.routing);
     }

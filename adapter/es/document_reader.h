@@ -3,6 +3,7 @@
 #pragma once
 
 #include "adapter/config/adapter_config.h"
+#include "adapter/core/key_table.h"
 #include "adapter/es/batch_work.h"
 #include "adapter/es/document_change.h"
 #include "adapter/es/select_text.h"
@@ -15,7 +16,6 @@
 #include <mutex>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 namespace obcanal::adapter::es {
@@ -35,7 +35,7 @@ class BlockBuilder {
  private:
     Take take_;
     std::vector<DocumentChange> block_;
-    std::unordered_map<std::string, size_t> places_;
+    core::KeyTable by_document_;  // of block_, by id and routing
 };
 
 class DocumentReader {

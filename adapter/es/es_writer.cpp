@@ -298,16 +298,21 @@ Awaitable<Result<void>> EsWriter::flush(BulkWave* wave) {
 Awaitable<Result<void>> EsWriter::send(BulkWave* wave, std::vector<DocumentChange>* missing) {
     Result<void> sent = co_await bulk_.finish(wave);
     if (!sent) co_return sent;
-    std::vector<BulkOp> refused;
-    for (BulkOp& op : wave->ops()) {
+    bool any_refused = false;
+    for (const BulkOp& op : wave->ops()) {
         if (op.outcome == ItemOutcome::Missing) missing->push_back(*op.changes.back());
-        if (op.outcome == ItemOutcome::Refused) refused.push_back(std::move(op));
+        any_refused = any_refused || op.outcome == ItemOutcome::Refused;
     }
-    if (!missing->empty() || !refused.empty()) {
+    if (!missing->empty() || any_refused) {
         sent = co_await await_turn(wave);
         if (!sent) co_return sent;
         Work* const work = ahead_ && wave == &ahead_->wave ? ahead_.get() : current_.get();
         if (work != nullptr) work->settling = true;
+    }
+    // Only now: while it waits, the wave is asked for what it has.
+    std::vector<BulkOp> refused;
+    for (BulkOp& op : wave->ops()) {
+        if (op.outcome == ItemOutcome::Refused) refused.push_back(std::move(op));
     }
     wave->clear();
     for (BulkOp& op : refused) {

@@ -1,6 +1,7 @@
 #include "adapter/es/row_value.h"
 
 #include "adapter/core/column_type.h"
+#include "adapter/core/key_table.h"
 #include "protocol/base/text.h"
 
 #include <algorithm>
@@ -218,14 +219,16 @@ void append_literal(std::string& sql, const FieldValue& value) {
     sql += "_utf8mb4 X'" + to_hex(as_bytes(value.text)) + "'";
 }
 
-void append_key(std::string& to, const FieldValue& value) {
-    if (value.is_null()) {
-        to += "n;";
-        return;
-    }
-    to += std::to_string(value.text.size());
-    to += ':';
-    to += value.text;
+bool same_key(std::span<const FieldValue> a, std::span<const FieldValue> b) {
+    return std::ranges::equal(a, b, [](const FieldValue& one, const FieldValue& other) {
+        return one.is_null() == other.is_null() && one.text == other.text;
+    });
+}
+
+size_t hash_key(std::span<const FieldValue> key) {
+    size_t sum = 0;
+    for (const FieldValue& value : key) sum = sum * 31 + core::hash_text(value.text);
+    return sum;
 }
 
 }  // namespace obcanal::adapter::es

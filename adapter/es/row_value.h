@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,7 +45,8 @@ FieldValue literal_value(const SqlExpression& expression);
 // in hexadecimal digits: nothing in them can end the literal.
 void append_literal(std::string& sql, const FieldValue& value);
 
-// Bytes that tell values apart.
-void append_key(std::string& to, const FieldValue& value);
+// Of the values of a key's columns, whichever way they came: equal texts are equal keys.
+bool same_key(std::span<const FieldValue> a, std::span<const FieldValue> b);
+size_t hash_key(std::span<const FieldValue> key);
 
 }  // namespace obcanal::adapter::es

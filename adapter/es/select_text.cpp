@@ -4,7 +4,7 @@
 #include "protocol/base/text.h"
 
 #include <algorithm>
-#include <set>
+#include <vector>
 
 namespace obcanal::adapter::es {
 namespace {
@@ -59,15 +59,19 @@ std::string operand(const MappingPlan& plan, uint32_t source, const std::string&
 }
 
 std::string list_of(const Condition& condition, size_t operand) {
-    std::set<std::string> literals;
+    std::vector<std::string> literals;
+    literals.reserve(condition.values.size());
     for (const auto& values : condition.values) {
-        if (values[operand].is_null()) continue;
-        std::string literal;
-        append_literal(literal, values[operand]);
-        literals.insert(std::move(literal));
+        if (!values[operand].is_null()) append_literal(literals.emplace_back(), values[operand]);
     }
+    std::ranges::sort(literals);
+    const auto again = std::ranges::unique(literals);
+    literals.erase(again.begin(), again.end());
     std::string list;
-    for (const std::string& literal : literals) list += (list.empty() ? "" : ",") + literal;
+    for (const std::string& literal : literals) {
+        if (!list.empty()) list.push_back(',');
+        list += literal;
+    }
     return list.empty() ? "NULL" : list;
 }
 

@@ -1,5 +1,7 @@
 #include "adapter/rdb/lane_parts.h"
 
+#include "adapter/core/key_table.h"
+
 #include <algorithm>
 #include <charconv>
 #include <functional>
@@ -24,7 +26,7 @@ uint64_t key_number(std::string_view text, bool is_unsigned) {
         read = std::from_chars(text.data(), end, value);
         number = static_cast<uint64_t>(value) ^ kSign;
     }
-    return read.ec == std::errc() && read.ptr == end ? number : hash_text(text);
+    return read.ec == std::errc() && read.ptr == end ? number : core::hash_text(text);
 }
 
 size_t rows_of(const LaneParts::Part& part) {
@@ -50,7 +52,7 @@ uint64_t key_place(const Op& op) {
     }
     uint64_t sum = 0;
     for (const PlanColumn& column : plan.key) {
-        sum = sum * 31 + hash_text(image[column.source].text);
+        sum = sum * 31 + core::hash_text(image[column.source].text);
     }
     return sum;
 }

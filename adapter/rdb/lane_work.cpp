@@ -1,10 +1,9 @@
 #include "adapter/rdb/lane_work.h"
 
+#include "adapter/core/key_table.h"
 #include "adapter/rdb/sql_text.h"
 
 #include <algorithm>
-#include <bit>
-#include <cstring>
 #include <deque>
 #include <unordered_map>
 
@@ -81,7 +80,7 @@ class Merger {
             std::ranges::transform(ops_, std::back_inserter(rows_), alone);
             return true;
         }
-        slots_.assign(std::bit_ceil(ops_.size() * 4), 0);  // a change of a key needs two
+        by_key_.reserve(ops_.size() * 2);  // a change of a key needs two
         for (const Op* op : ops_) {
             if (!merge(*op)) {
                 return false;
@@ -124,17 +123,13 @@ class Merger {
     }
 
     NetRow& at(std::string_view key) {
-        for (size_t slot = hash_text(key);; slot++) {
-            uint32_t& number = slots_[slot & (slots_.size() - 1)];
-            if (number == 0) {
-                rows_.emplace_back().key = key;
-                number = static_cast<uint32_t>(rows_.size());
-                return rows_.back();
-            }
-            if (rows_[number - 1].key == key) {
-                return rows_[number - 1];
-            }
+        const auto next = static_cast<uint32_t>(rows_.size());
+        const auto is_it = [&](uint32_t number) { return rows_[number].key == key; };
+        const uint32_t number = by_key_.find_or_add(core::hash_text(key), next, is_it);
+        if (number == next) {
+            rows_.emplace_back().key = key;
         }
+        return rows_[number];
     }
 
     // Equal keys have equal places, so that keys in order have to be compared with nothing else.
@@ -256,7 +251,7 @@ class Merger {
     std::list<OwnShape>& shapes_;
     std::vector<const Op*> ops_;
     std::vector<NetRow> rows_;
-    std::vector<uint32_t> slots_;  // by key: 1 + index in rows_; 0: free
+    core::KeyTable by_key_;  // of rows_
     std::deque<std::string> keys_;
 };
 
@@ -343,21 +338,6 @@ void make_units(LaneWork& work) {
             unit.shape = &own.shape;
         }
     }
-}
-
-size_t hash_text(std::string_view text) {
-    constexpr uint64_t kMix = 0x9E3779B97F4A7C15U;
-    uint64_t sum = text.size() * kMix;
-    while (!text.empty()) {
-        uint64_t word = 0;
-        const size_t size = std::min(text.size(), sizeof word);
-        std::memcpy(&word, text.data(), size);
-        sum = (sum ^ word) * kMix;
-        sum ^= sum >> 32U;
-        text.remove_prefix(size);
-    }
-    sum *= kMix;
-    return sum ^ (sum >> 29U);
 }
 
 }  // namespace obcanal::adapter::rdb

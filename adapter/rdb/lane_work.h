@@ -45,7 +45,4 @@ struct LaneWork {
 // Fills `units` from `ops`.
 void make_units(LaneWork& work);
 
-// Of a key's text: cheap and well spread, the same in every process.
-size_t hash_text(std::string_view text);
-
 }  // namespace obcanal::adapter::rdb

@@ -3,8 +3,8 @@
 Elasticsearch or OpenSearch, from what the server has ready, beside the rate at which the same node takes the same bulks made before: the
 same actions of the same documents, as many in a bulk, by as many connections, into an index that has as much in it.
 
-inserts, one UPDATE of every row, orders joined with products whose order changes, the same whose foreign key changes, each --rounds times,
-ours and canned one after the other and the other way round the next time, and once before (round 0). Each of both begins when the node has
+inserts, one UPDATE of every row, orders joined with products whose order changes, the same whose foreign key changes, each --rounds times
+after some that don't count, ours and canned one after the other and the other way round the next time. Each of both begins when the node has
 nothing left to do of what was before: merges are a large part of its work, and come when they come. The figure is the median of the pairs'
 ratios, since the speed of a machine wanders. Then one UPDATE of --big rows while the adapter follows, and the delay after it. The node is warmed up first by bulks of both kinds until its compiler has little left to do, since a user's node
 has run for weeks; what the compiler still takes stands beside every figure. CPU of every process of the chain, in microseconds a document:
@@ -45,8 +45,9 @@ sql: "select o.order_id as _id, o.order_id as order_id, o.order_date, o.customer
 
 # As the adapter asks.
 BULK = "/_bulk?timeout=1m&filter_path=errors,error,status,items.*.status,items.*.error"
-# Microseconds a document of the node's compiler, below which the node is warm.
-WARM = 1.0
+# Microseconds a document of the node's compiler, below which the node is warm; and for a phase of ours, which asks it other things, too.
+WARM, PHASE_WARM = 1.0, 3.0
+COLD_ROUNDS = 4  # of a phase, at most, that don't count
 
 
 def properties(version):
@@ -228,7 +229,8 @@ class Bench:
 
     def measure(self, name, sql, index, prepare=None):
         pairs, beside, size, documents = [], "canned_" + index.split("_")[0], 0, {}
-        for number in range(1 + self.arguments.rounds):
+        number, cold = 0, COLD_ROUNDS
+        while len(pairs) < self.arguments.rounds:
             if prepare:
                 prepare()
             halves, stolen = {}, Stolen()
@@ -237,12 +239,16 @@ class Bench:
                     halves[who], size, documents = self.our_half(sql, index)
                 else:
                     halves[who] = self.canned_round(documents, beside, size)
-            print("  %s %d: %.2f; the host took %.1f %%" % (name, number, halves["ours"][0] / halves["canned"][0], stolen.percent()))
+            print("  %s: %.2f; the host took %.1f %%%s" % (name, halves["ours"][0] / halves["canned"][0], stolen.percent(),
+                                                        "; a cold node: not counted" if cold else ""))
             for who, (rate, spent) in sorted(halves.items()):
                 print("    %-6s %6.0f docs/s; us/doc: %s = %.1f of %.1f" % (
                     who, rate, ", ".join("%s %.1f" % one for one in spent.items()), sum(spent.values()), os.cpu_count() * 1e6 / rate), flush=True)
-            if number > 0:
+            if not cold:
                 pairs.append((halves["ours"], halves["canned"]))
+            number += 1
+            warm = all(spent["compiler"] < PHASE_WARM for _, spent in halves.values())
+            cold = 0 if warm or not cold else cold - 1
         ours, theirs = zip(*pairs)
         rate, best = (statistics.median(one[0] for one in side) for side in (ours, theirs))
         cost, canned_cost = (statistics.median(sum(one[1].values()) for one in side) for side in (ours, theirs))
