@@ -414,8 +414,7 @@ void BatchWork::add_parent(
     std::vector<ParentWork>& parents = work.parents[use.source];
     const auto next = static_cast<uint32_t>(parents.size());
     const auto is_it = [&](uint32_t number) { return same_key(parents[number].values, values); };
-    const uint32_t place =
-        work.by_values[use.source].find_or_add(hash_key(values), next, is_it);
+    const uint32_t place = work.by_values[use.source].find_or_add(hash_key(values), next, is_it);
     if (place == next) parents.emplace_back().values = std::move(values);
     ParentWork& parent = parents[place];
     parent.changed |= changed;

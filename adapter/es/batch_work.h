@@ -58,8 +58,8 @@ struct PlanWork {
     bool truncate = false;  // first of all
     bool refresh = false;   // then all documents are read back: a joined table was emptied
     FieldSet refreshed;
-    std::vector<KeyWork> keys;  // in the order of their first change
-    core::KeyTable by_key;      // of keys
+    std::vector<KeyWork> keys;                            // in the order of their first change
+    core::KeyTable by_key;                                // of keys
     std::map<uint32_t, std::vector<ParentWork>> parents;  // by use
     std::map<uint32_t, core::KeyTable> by_values;         // of parents
     Cause truncated;

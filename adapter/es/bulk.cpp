@@ -55,9 +55,8 @@ std::string describe_op(const BulkOp& op) {
 
 // -- BulkWave
 
-bool BulkWave::is_of(
-    uint32_t op, const DocumentTarget& target, const DocumentChange& change
-) const {
+bool BulkWave::is_of(uint32_t op, const DocumentTarget& target, const DocumentChange& change)
+    const {
     const BulkOp& known = ops_[op];
     return known.id() == change.id &&
            (known.target == &target || known.target->index == target.index);

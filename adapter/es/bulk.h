@@ -12,8 +12,9 @@
 #include "protocol/net/notifier.h"
 #include "protocol/net/task_group.h"
 
-#include <atomic>
 #include <boost/container/small_vector.hpp>
+
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <deque>

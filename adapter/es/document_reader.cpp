@@ -14,7 +14,8 @@ using Session = SourceReader::Session;
 using Columns = std::vector<client::SqlColumn>;
 
 constexpr size_t kBlock = 1'000;
-constexpr size_t kKeys = 500;  // in one statement
+// In one statement; MariaDB makes a table of lists of a thousand and more.
+constexpr size_t kKeys = 900;
 
 std::string what_of(const MappingPlan& plan) { return plan.task->task + ": read back"; }
 

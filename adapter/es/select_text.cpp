@@ -4,6 +4,7 @@
 #include "protocol/base/text.h"
 
 #include <algorithm>
+#include <optional>
 #include <vector>
 
 namespace obcanal::adapter::es {
@@ -73,6 +74,28 @@ std::string list_of(const Condition& condition, size_t operand) {
         list += literal;
     }
     return list.empty() ? "NULL" : list;
+}
+
+// "BETWEEN 3 AND 70": of many numbers without a gap, as changes of neighbouring rows have them.
+// The source reads them at once where it would look up each of a list.
+std::optional<std::string> range_of(const Condition& condition) {
+    constexpr size_t kMany = 16;
+    if (!condition.own || condition.operands.size() != 1 || condition.values.size() < kMany)
+        return std::nullopt;
+    std::vector<int64_t> numbers;
+    numbers.reserve(condition.values.size());
+    for (const auto& values : condition.values) {
+        const FieldValue& value = values.front();
+        const auto number = value.kind == ValueKind::Integer ? parse_int(value.text) : std::nullopt;
+        if (!number) return std::nullopt;
+        numbers.push_back(*number);
+    }
+    std::ranges::sort(numbers);
+    const auto has_gap = [](int64_t a, int64_t b) {
+        return static_cast<uint64_t>(b) - static_cast<uint64_t>(a) != 1;
+    };
+    if (std::ranges::adjacent_find(numbers, has_gap) != numbers.end()) return std::nullopt;
+    return "BETWEEN " + std::to_string(numbers.front()) + " AND " + std::to_string(numbers.back());
 }
 
 // May a condition on this field stand in front of the grouping?
@@ -171,6 +194,7 @@ std::string Condition::text() const {
         return std::ranges::any_of(one, [](const FieldValue& value) { return value.is_null(); });
     });
     if (nulls) return null_safe(*this);
+    if (const auto range = range_of(*this)) return operands[0] + " " + *range;
     if (operands.size() == 1) return operands[0] + " IN (" + list_of(*this, 0) + ")";
     std::string sql = "(";
     for (size_t i = 0; i < operands.size(); ++i) sql += (i > 0 ? "," : "") + operands[i];
@@ -191,6 +215,7 @@ Condition key_condition(const MappingPlan& plan) {
     for (const std::string& column : plan.key) {
         condition.operands.push_back(operand(plan, 0, column));
     }
+    condition.own = true;
     return condition;
 }
 

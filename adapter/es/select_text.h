@@ -17,6 +17,7 @@ struct Condition {
     std::vector<std::string> operands;  // "`a`.`id`"
     std::vector<std::vector<FieldValue>> values;
     uint32_t last_source = 0;  // of those that the operands are of
+    bool own = false;          // the values come from the columns that the operands are
 
     bool empty() const { return values.empty(); }
     std::string text() const;

@@ -21,6 +21,33 @@ TEST(SelectTextTest, KeysInBatches) {
     EXPECT_EQ(condition.text(), "((`a`.`id`<=>_utf8mb4 X'4f27427269656e') OR (`a`.`id`<=>NULL))");
 }
 
+TEST(SelectTextTest, NumbersWithoutAGapAreARange) {
+    MadePlan made("select a.id as _id, b.name from user a left join role b on b.id = a.role_id");
+    Condition condition = key_condition(made.plan());
+    for (int i = 20; i > 0; --i) condition.values.push_back(number(std::to_string(i - 9).c_str()));
+    EXPECT_EQ(condition.text(), "`a`.`id` BETWEEN -8 AND 11");
+    const auto list_with = [&condition](const std::vector<FieldValue>& value) {
+        Condition changed = condition;
+        changed.values[7] = value;
+        return changed.text();
+    };
+    EXPECT_THAT(list_with(number("12")), testing::StartsWith("`a`.`id` IN ("));  // 4 is missing
+    EXPECT_THAT(list_with(number("5")), testing::StartsWith("`a`.`id` IN ("));  // it is there twice
+    EXPECT_THAT(list_with({FieldValue()}), testing::StartsWith("((`a`.`id`<=>11)"));
+    EXPECT_THAT(list_with({{ValueKind::Text, "4"}}), testing::StartsWith("`a`.`id` IN ("));
+    EXPECT_THAT(list_with(number("18446744073709551615")), testing::StartsWith("`a`.`id` IN ("));
+    condition.values.resize(15);
+    EXPECT_THAT(condition.text(), testing::StartsWith("`a`.`id` IN ("));
+}
+
+// What a joined table's rows are joined to may be of another type: '1.5' is between 1 and 2.
+TEST(SelectTextTest, JoinedValuesAreAList) {
+    MadePlan made("select a.id as _id, b.name from user a left join role b on b.id = a.role_id");
+    Condition condition = parent_condition(made.plan().uses.at(1));
+    for (int i = 0; i < 20; ++i) condition.values.push_back(number(std::to_string(i).c_str()));
+    EXPECT_THAT(condition.text(), testing::StartsWith("`a`.`role_id` IN (0,1,10,"));
+}
+
 TEST(SelectTextTest, ConditionsOfTheirOwnStay) {
     MadePlan made(
         "select distinct a.id, a.f, count(*) as n from t a where a.x = 1 or a.y = 2 group by a.id, "
