@@ -14,8 +14,12 @@ using Session = SourceReader::Session;
 using Columns = std::vector<client::SqlColumn>;
 
 constexpr size_t kBlock = 1'000;
-// In one statement; MariaDB makes a table of lists of a thousand and more.
-constexpr size_t kKeys = 900;
+// In one statement; MariaDB makes a table of a list that has a thousand or more.
+constexpr size_t kValues = 900;
+
+size_t keys_at_once(size_t columns) {
+    return std::max(kValues / std::max(columns, size_t{1}), size_t{1});
+}
 
 std::string what_of(const MappingPlan& plan) { return plan.task->task + ": read back"; }
 
@@ -248,8 +252,9 @@ Result<void> DocumentReader::run(const PlanWork& work, BlockBuilder& block) {
     for (const KeyWork& key : work.keys) {
         if (key.read) read.push_back(&key);
     }
-    for (size_t first = 0; first < read.size(); first += kKeys) {
-        const size_t count = std::min(kKeys, read.size() - first);
+    const size_t at_once = keys_at_once(plan.key.size());
+    for (size_t first = 0; first < read.size(); first += at_once) {
+        const size_t count = std::min(at_once, read.size() - first);
         Result<void> done = read_keys(plan, std::span(read).subspan(first, count), block);
         if (!done) return done;
     }
@@ -400,10 +405,11 @@ Result<void> DocumentReader::read_parents(
     for (const ParentWork& parent : parents) {
         groups[(parent.select ? "1" : "0") + fields_of(parent).to_string()].push_back(&parent);
     }
+    const size_t at_once = keys_at_once(plan.uses[use].parent.size());
     for (const auto& [text, group] : groups) {
-        for (size_t first = 0; first < group.size(); first += kKeys) {
+        for (size_t first = 0; first < group.size(); first += at_once) {
             Condition condition = parent_condition(plan.uses[use]);
-            const size_t end = std::min(group.size(), first + kKeys);
+            const size_t end = std::min(group.size(), first + at_once);
             for (size_t i = first; i < end; ++i) condition.values.push_back(group[i]->values);
             const ParentWork& latest = *group[end - 1];
             Result<void> done;
@@ -451,6 +457,7 @@ Result<void> DocumentReader::read_found_keys(
 ) {
     Result<SourceReader*> source = source_of(*plan.task);
     if (!source) return std::move(source).error();
+    const size_t at_once = keys_at_once(plan.key.size());
     std::vector<KeyWork> keys;
     Result<void> done;
     const auto read = [&] {
@@ -468,7 +475,7 @@ Result<void> DocumentReader::read_found_keys(
         key.read = true;
         key.whole = true;
         key.cause = cause;
-        return keys.size() < kKeys || read();
+        return keys.size() < at_once || read();
     };
     Result<void> found =
         (*source)->read(select_keys(plan, condition), each, what_of(plan), Session::Outer);
