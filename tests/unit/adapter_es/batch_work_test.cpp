@@ -70,6 +70,21 @@ class BatchWorkTest : public testing::Test {
     };
 };
 
+TEST_F(BatchWorkTest, KeysOfOneHashAreTwo) {
+    MadePlan made("select a.id as _id, a.name from user a");
+    const auto [first, second] = two_of_one_hash();
+    rows_.insert("user", {first.c_str(), "a", "1"});
+    rows_.insert("user", {second.c_str(), "b", "1"});
+    rows_.update("user", {first.c_str(), "a", "1"}, {first.c_str(), "c", "1"});
+    EXPECT_THAT(
+        collect(made),
+        ElementsAre(
+            "Whole " + first + " _id=" + first + " name=c",
+            "Whole " + second + " _id=" + second + " name=b"
+        )
+    );
+}
+
 TEST_F(BatchWorkTest, OneTableNeedsNoReading) {
     rows_.insert("user", {"1", "a", "2"});
     rows_.update("user", {"2", "a", "2"}, {"2", "b", "2"});

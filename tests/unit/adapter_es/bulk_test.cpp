@@ -1,6 +1,7 @@
 #include "adapter/es/bulk.h"
 
 #include "adapter/es/bulk_reply.h"
+#include "tests/unit/adapter_es/made.h"
 
 #include <gtest/gtest.h>
 
@@ -144,6 +145,20 @@ TEST(BulkWave, HasADocumentWhateverItsMappingAndRoutingUntilItIsDone) {
     EXPECT_FALSE(wave.has(others.target, change));
     wave.clear();
     EXPECT_FALSE(wave.has(made.target, change));
+}
+
+TEST(BulkWave, DocumentsOfOneHashAreTwo) {
+    Made made;
+    const auto [first, second] = two_of_one_hash();
+    const DocumentChange one = made.change(ChangeKind::Whole, first);
+    const DocumentChange other = made.change(ChangeKind::Delete, second);
+    BulkWave wave;
+    EXPECT_TRUE(wave.add(made.target, one));
+    EXPECT_FALSE(wave.has(made.target, other));
+    EXPECT_TRUE(wave.add(made.target, other));
+    ASSERT_EQ(wave.ops().size(), 2u);
+    EXPECT_EQ(wave.ops()[0].id(), first);
+    EXPECT_EQ(wave.ops()[1].id(), second);
 }
 
 TEST(DocumentText, DocumentsAreOwnedWhereTheIndexHasNoOtherFields) {

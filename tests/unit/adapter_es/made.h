@@ -1,6 +1,7 @@
 // Mappings and row changes made by hand for the tests of adapter/es.
 #pragma once
 
+#include "adapter/core/key_table.h"
 #include "adapter/es/batch_work.h"
 #include "adapter/es/mapping_plan.h"
 
@@ -9,6 +10,8 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace obcanal::adapter::es {
@@ -108,6 +111,17 @@ class MadeRows {
     std::vector<core::Dml> dmls_;
     std::deque<std::vector<core::DmlValue>> images_;
 };
+
+// Numbers that only a look at themselves tells apart: KeyTable has 32 bits of a hash.
+inline std::pair<std::string, std::string> two_of_one_hash() {
+    std::unordered_map<uint32_t, std::string> seen;
+    for (int i = 0;; ++i) {
+        std::string text = std::to_string(i);
+        const auto hash = static_cast<uint32_t>(core::hash_text(text));
+        const auto [known, added] = seen.try_emplace(hash, text);
+        if (!added) return {known->second, std::move(text)};
+    }
+}
 
 // "Whole 1 name=a c_time=...", fields in the order of the select list.
 inline std::string text_of(const DocumentChange& change) {

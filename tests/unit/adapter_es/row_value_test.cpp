@@ -21,6 +21,17 @@ FieldValue cell(SqlType type, std::string_view text, bool exact = false) {
 
 FieldValue made(ValueKind kind, std::string text) { return {kind, std::move(text)}; }
 
+TEST(RowValueTest, KeysAreTheSameByTheirTexts) {
+    const std::vector<FieldValue> key{made(ValueKind::Integer, "7"), made(ValueKind::Text, "")};
+    const std::vector<FieldValue> same{made(ValueKind::Decimal, "7"), made(ValueKind::Bytes, "")};
+    EXPECT_TRUE(same_key(key, same));
+    EXPECT_EQ(hash_key(key), hash_key(same));
+    EXPECT_FALSE(same_key(key, std::vector{key[0], FieldValue()}));  // NULL is no text
+    EXPECT_FALSE(same_key(key, std::vector{key[0], made(ValueKind::Text, "7")}));
+    EXPECT_FALSE(same_key(key, std::vector{key[0]}));
+    EXPECT_NE(hash_key(key), hash_key(std::vector{key[1], key[0]}));
+}
+
 TEST(RowValueTest, BothWaysAreTheSame) {
     using std::string_literals::operator""s;
     EXPECT_EQ(event("int(5) unsigned zerofill", "7"), made(ValueKind::Integer, "7"));
