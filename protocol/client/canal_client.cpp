@@ -134,6 +134,8 @@ void CanalClient::rollback() {
 }
 
 Awaitable<Result<void>> CanalClient::flush() {
+    // Asio waits for ever with a second write to a socket that has failed: its event is gone.
+    if (!written_) co_return written_;
     if (writing_) co_return Result<void>{};  // whoever writes takes this along
     writing_ = true;
     Result<void> sent;
@@ -143,6 +145,7 @@ Awaitable<Result<void>> CanalClient::flush() {
         sent = co_await stream_.write(as_bytes(leaving_));
     }
     writing_ = false;
+    written_ = sent;
     co_return sent;
 }
 

@@ -87,6 +87,7 @@ class CanalClient {
     std::string queued_;
     std::string leaving_;
     bool writing_ = false;
+    Result<void> written_;  // how the last write ended
     size_t asked_ = 0;
     std::chrono::milliseconds longest_wait_{0};
 };
